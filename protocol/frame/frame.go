@@ -1,0 +1,127 @@
+// Package frame is what daemon and worker say to each other over the worker's two inherited pipes: a stream of msgpack
+// values in each direction, one reader and one writer on each. JSON would not do, because a metric can be NaN or
+// infinite.
+//
+// The daemon sends one [Start] and then, perhaps, one [Cancel]. The worker answers with [Event] values of which the last
+// is Done or Failed; a stream that ends without either is a worker that died. The end of the daemon's stream tells the
+// worker that its daemon is gone, and it stops.
+package frame
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/shannon-labs/scu/protocol"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// The descriptors at which a worker finds its pipes.
+const (
+	OrderDescriptor = 3 // the worker reads
+	EventDescriptor = 4 // the worker writes
+)
+
+// Order is what the daemon sends: exactly one field is set.
+type Order struct {
+	Start  *Start  `msgpack:"start,omitempty"`
+	Cancel *Cancel `msgpack:"cancel,omitempty"`
+}
+
+// Start tells a worker what to train. Every path is absolute.
+type Start struct {
+	JobID       string             `msgpack:"job_id"`
+	Model       string             `msgpack:"model"`        // a directory or a GGUF file
+	ModelName   string             `msgpack:"model_name"`   // as the user gave it, for adapter_config.json
+	TrainData   string             `msgpack:"train_data"`   // rows
+	ValData     string             `msgpack:"val_data"`     // rows; empty means a split
+	InitAdapter string             `msgpack:"init_adapter"` // empty means a fresh adapter
+	Output      string             `msgpack:"output"`       // the adapter's directory, which must not exist yet
+	Device      string             `msgpack:"device"`       // a GoMLX backend such as xla:cpu
+	Config      protocol.SCUConfig `msgpack:"config"`
+}
+
+// Cancel asks the worker to stop at the next step and to leave nothing behind.
+type Cancel struct {
+	Reason string `msgpack:"reason"`
+}
+
+// Event is what a worker says: exactly one field is set.
+type Event struct {
+	Phase     *Phase                    `msgpack:"phase,omitempty"`
+	Plan      *protocol.Plan            `msgpack:"plan,omitempty"`
+	Metrics   *protocol.TrainingMetrics `msgpack:"metrics,omitempty"`
+	Eval      *protocol.Evaluation      `msgpack:"eval,omitempty"`
+	Log       *Log                      `msgpack:"log,omitempty"`
+	Heartbeat *Heartbeat                `msgpack:"heartbeat,omitempty"`
+	Done      *Done                     `msgpack:"done,omitempty"`
+	Failed    *protocol.Error           `msgpack:"failed,omitempty"`
+}
+
+// Phase tells what the worker does from now on.
+type Phase struct {
+	Phase protocol.Phase `msgpack:"phase"`
+}
+
+// Log is a line for a person.
+type Log struct {
+	Message string `msgpack:"message"`
+	Warning bool   `msgpack:"warning"`
+}
+
+// Heartbeat shows that the worker lives while nothing else is to tell.
+type Heartbeat struct {
+	MemoryBytes int64 `msgpack:"memory_bytes"` // resident
+}
+
+// Done says that the adapter stands whole at the place ordered.
+type Done struct {
+	Summary   protocol.RunSummary `msgpack:"summary"`
+	Files     []string            `msgpack:"files"` // names inside Output
+	SizeBytes int64               `msgpack:"size_bytes"`
+	SHA256    string              `msgpack:"sha256"` // of adapter_model.safetensors, in hexadecimal
+}
+
+// Writer writes values to one stream. It is safe for concurrent use.
+type Writer struct {
+	mu     sync.Mutex
+	buffer *bufio.Writer
+	encode *msgpack.Encoder
+}
+
+// NewWriter returns a Writer on w.
+func NewWriter(w io.Writer) *Writer {
+	buffer := bufio.NewWriter(w)
+	return &Writer{buffer: buffer, encode: msgpack.NewEncoder(buffer)}
+}
+
+// Write sends one *Order or *Event whole, and returns when the stream has taken it.
+func (w *Writer) Write(value any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.encode.Encode(value); err != nil {
+		return fmt.Errorf("write a frame: %w", err)
+	}
+	if err := w.buffer.Flush(); err != nil {
+		return fmt.Errorf("write a frame: %w", err)
+	}
+	return nil
+}
+
+// Reader reads values from one stream.
+type Reader struct{ decode *msgpack.Decoder }
+
+// NewReader returns a Reader on r.
+func NewReader(r io.Reader) *Reader {
+	return &Reader{decode: msgpack.NewDecoder(bufio.NewReader(r))}
+}
+
+// Read fills value, an *Order or *Event, with the next one. It returns io.EOF, unwrapped, at a clean end.
+func (r *Reader) Read(value any) error {
+	err := r.decode.Decode(value)
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return fmt.Errorf("read a frame: %w", err)
+}

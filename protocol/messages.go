@@ -1,0 +1,214 @@
+package protocol
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ClientInfo names the program that connects.
+type ClientInfo struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	BuildID string `json:"build_id,omitempty"`
+	PID     int    `json:"pid,omitempty"`
+}
+
+// ServerInfo names the daemon. InstanceID changes with every start of it.
+type ServerInfo struct {
+	Name       string `json:"name"`
+	Version    string `json:"version"`
+	BuildID    string `json:"build_id"`
+	InstanceID string `json:"instance_id"`
+}
+
+// InitializeParams opens a connection; it must be the first request.
+type InitializeParams struct {
+	Client          ClientInfo `json:"client"`
+	ProtocolVersion int        `json:"protocol_version"`
+}
+
+// Capabilities says which methods this daemon serves.
+type Capabilities struct {
+	Methods       []string `json:"methods"`
+	Notifications []string `json:"notifications"`
+}
+
+// WireLimits says what the daemon accepts.
+type WireLimits struct {
+	MaxFrameBytes    int `json:"max_frame_bytes"`
+	MaxListLimit     int `json:"max_list_limit"`
+	MaxConcurrent    int `json:"max_concurrent_calls"` // of one connection
+	MaxSubscriptions int `json:"max_subscriptions"`    // of one connection
+}
+
+// InitializeResult answers InitializeParams.
+type InitializeResult struct {
+	Server          ServerInfo   `json:"server"`
+	ProtocolVersion int          `json:"protocol_version"`
+	Capabilities    Capabilities `json:"capabilities"`
+	Limits          WireLimits   `json:"limits"`
+	Notice          string       `json:"notice,omitempty"` // e.g. that the client is of another build
+}
+
+// CreateParams asks for a job; the result is a [Job]. With DryRun nothing is stored and the result is a [Plan].
+type CreateParams struct {
+	JobSpec
+	DryRun bool `json:"dry_run,omitempty"`
+}
+
+// IDParams names a job or an adapter by its id or its name.
+type IDParams struct {
+	ID string `json:"id"`
+}
+
+// ListParams filters jobs. Cursor is the next_cursor of the page before; the newest job comes first.
+type ListParams struct {
+	Status Status `json:"status,omitempty"`
+	Name   string `json:"name,omitempty"`
+	Model  string `json:"model,omitempty"`
+	Limit  int    `json:"limit,omitempty"` // 100 when 0
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// ListResult is one page of jobs.
+type ListResult struct {
+	Jobs       []TrainingStatus `json:"jobs"`
+	NextCursor string           `json:"next_cursor,omitempty"`
+}
+
+// WaitParams waits until the job is final or the time is over, whichever is first.
+type WaitParams struct {
+	ID             string  `json:"id"`
+	TimeoutSeconds float64 `json:"timeout_seconds,omitempty"` // 0 means no limit
+}
+
+// WaitResult is the job at the end of the wait; TimedOut says it is not final.
+type WaitResult struct {
+	Job      Job  `json:"job"`
+	TimedOut bool `json:"timed_out"`
+}
+
+// MetricsParams asks for the steps From to To, both included; 0 leaves an end open.
+type MetricsParams struct {
+	ID    string `json:"id"`
+	From  int    `json:"from,omitempty"`
+	To    int    `json:"to,omitempty"`
+	Limit int    `json:"limit,omitempty"` // rows; 0 means 10,000; more rows: ask again from the last step + 1
+}
+
+// MetricsResult is one row a step, in order.
+type MetricsResult struct {
+	JobID   string            `json:"job_id"`
+	Metrics []TrainingMetrics `json:"metrics"`
+	More    bool              `json:"more"`
+}
+
+// EventType says what a JobEvent tells.
+type EventType string
+
+// The types of event. A state event is never dropped.
+const (
+	EventState   EventType = "state"   // status, phase, error or adapter changed: Status is set
+	EventPlan    EventType = "plan"    // the worker has resolved the plan: Plan is set
+	EventMetrics EventType = "metrics" // a step is done: Metrics is set
+	EventEval    EventType = "eval"    // a pass over the held-out rows: Eval is set
+	EventLog     EventType = "log"     // a line for a person: Message is set
+	EventWarning EventType = "warning" // likewise, and it wants attention
+)
+
+// Evaluation is a pass over the held-out rows.
+type Evaluation struct {
+	Step         int   `json:"step" msgpack:"step"` // optimizer steps done before it
+	DataBPT      Float `json:"data_bpt" msgpack:"data_bpt"`
+	TargetTokens int   `json:"target_tokens" msgpack:"target_tokens"`
+}
+
+// JobEvent is one thing that happened to a job. Cursor counts the job's events from 1 without a gap.
+type JobEvent struct {
+	Cursor    int64            `json:"cursor"`
+	JobID     string           `json:"job_id"`
+	Type      EventType        `json:"type"`
+	Status    *TrainingStatus  `json:"status,omitempty"`
+	Plan      *Plan            `json:"plan,omitempty"`
+	Metrics   *TrainingMetrics `json:"metrics,omitempty"`
+	Eval      *Evaluation      `json:"eval,omitempty"`
+	Message   string           `json:"message,omitempty"`
+	CreatedAt time.Time        `json:"created_at"`
+}
+
+// EventsParams asks for the events of a job after a cursor.
+type EventsParams struct {
+	ID    string `json:"id"`
+	After int64  `json:"after,omitempty"`
+	Limit int    `json:"limit,omitempty"` // 1,000 when 0
+}
+
+// EventsResult is a page of events in order; Cursor is the last one's, or After when there is none.
+type EventsResult struct {
+	Events []JobEvent `json:"events"`
+	Cursor int64      `json:"cursor"`
+}
+
+// LogsResult is the log lines of a job, oldest first.
+type LogsResult struct {
+	Lines []string `json:"lines"`
+}
+
+// SubscribeParams asks to be told what happens to a job. After, when given, is the cursor of the last event the
+// client has; otherwise events begin after the snapshot's.
+type SubscribeParams struct {
+	ID    string `json:"id"`
+	After *int64 `json:"after,omitempty"`
+}
+
+// SubscribeResult is the job as it stands at Cursor; events follow from the next cursor on.
+type SubscribeResult struct {
+	SubscriptionID string `json:"subscription_id"`
+	Snapshot       Job    `json:"snapshot"`
+	Cursor         int64  `json:"cursor"`
+}
+
+// UnsubscribeParams ends a subscription.
+type UnsubscribeParams struct {
+	SubscriptionID string `json:"subscription_id"`
+}
+
+// JobEventParams are the params of a job/event notification.
+type JobEventParams struct {
+	SubscriptionID string   `json:"subscription_id"`
+	Event          JobEvent `json:"event"`
+}
+
+// AdapterListResult is every adapter, the newest first.
+type AdapterListResult struct {
+	Adapters []AdapterArtifact `json:"adapters"`
+}
+
+// StatusResult is how the daemon stands.
+type StatusResult struct {
+	PID           int            `json:"pid"`
+	Version       string         `json:"version"`
+	BuildID       string         `json:"build_id"`
+	InstanceID    string         `json:"instance_id"`
+	Socket        string         `json:"socket"`
+	Home          string         `json:"home"`
+	StartedAt     time.Time      `json:"started_at"`
+	UptimeSeconds float64        `json:"uptime"`
+	Jobs          map[Status]int `json:"jobs"` // how many of each status
+}
+
+// ShutdownParams ends the daemon: at once ("now": running jobs are stopped and marked so) or when nothing is queued or
+// running ("idle", the default: no new job is taken meanwhile).
+type ShutdownParams struct {
+	When string `json:"when,omitempty"`
+}
+
+// ShutdownResult says what holds the daemon up.
+type ShutdownResult struct {
+	WaitingFor []string `json:"waiting_for,omitempty"` // ids of jobs that are queued or running
+}
+
+// CancelRequestParams names the call to end.
+type CancelRequestParams struct {
+	ID json.RawMessage `json:"id"` // a number or a string, as the call had it
+}

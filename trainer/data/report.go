@@ -1,0 +1,107 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Report counts what encoding made of a set of rows.
+type Report struct {
+	Rows         int // rows given
+	Samples      int // samples kept; all have targets
+	Tokens       int // tokens of the samples kept
+	TargetTokens int // target tokens of the samples kept: N of one pass over them
+	Longest      int // tokens of the longest row, before cutting
+
+	Truncated int // rows cut at the block size
+	Dropped   int // rows left out because they were longer
+	Split     int // rows cut into several samples
+
+	// WithoutTargets counts rows left out because no target is left in them;
+	// FirstWithoutTargets holds the Number of the first few.
+	WithoutTargets      int
+	FirstWithoutTargets []int
+	// TargetsCutAway counts those among them that had targets before cutting.
+	TargetsCutAway int
+}
+
+// shownRows is how many row numbers a report lists.
+const shownRows = 10
+
+// EncodeAll encodes rows in order. Samples without targets teach nothing and are
+// left out and counted. A set without any target is an error that says why; the
+// report is valid then too.
+func (e *Encoder) EncodeAll(rows []Row) ([]Sample, Report, error) {
+	var report Report
+	var kept []Sample
+	for i, row := range rows {
+		whole, err := e.encodeWhole(row)
+		if err != nil {
+			return nil, report, err
+		}
+		samples, fate := e.cut(row.Kind, whole)
+		report.count(whole, fate)
+		targets := 0
+		for _, sample := range samples {
+			n := sample.Targets()
+			if n == 0 {
+				continue
+			}
+			sample.Row = i
+			kept = append(kept, sample)
+			report.Samples++
+			report.Tokens += len(sample.Tokens)
+			targets += n
+		}
+		report.TargetTokens += targets
+		if targets == 0 && fate != dropped {
+			report.withoutTargets(whole)
+		}
+	}
+	if report.TargetTokens == 0 {
+		return nil, report, e.noTargets(report)
+	}
+	return kept, report, nil
+}
+
+func (r *Report) count(whole Sample, fate fate) {
+	r.Rows++
+	r.Longest = max(r.Longest, len(whole.Tokens))
+	switch fate {
+	case truncated:
+		r.Truncated++
+	case dropped:
+		r.Dropped++
+	case splitUp:
+		r.Split++
+	}
+}
+
+func (r *Report) withoutTargets(whole Sample) {
+	r.WithoutTargets++
+	if len(r.FirstWithoutTargets) < shownRows {
+		r.FirstWithoutTargets = append(r.FirstWithoutTargets, whole.Number)
+	}
+	if whole.Targets() > 0 {
+		r.TargetsCutAway++
+	}
+}
+
+// noTargets explains why nothing is left to train on. Causes can mix; each that
+// occurs is said with its count.
+func (e *Encoder) noTargets(r Report) error {
+	if r.Rows == 0 {
+		return errors.New("there are no rows to train on; give a data file with at least one row")
+	}
+	message := fmt.Sprintf("no target token is left in %d rows, so there is nothing to train on:", r.Rows)
+	if r.Dropped > 0 {
+		message += fmt.Sprintf(" %d are longer than block_size %d and dropped (the longest row has %d tokens; raise block_size, or set overlong to %s);", r.Dropped, e.options.BlockSize, r.Longest, Truncate)
+	}
+	if r.TargetsCutAway > 0 {
+		message += fmt.Sprintf(" %d have all their targets cut away at block_size %d (the longest row has %d tokens; raise block_size);", r.TargetsCutAway, e.options.BlockSize, r.Longest)
+	}
+	if bare := r.WithoutTargets - r.TargetsCutAway; bare > 0 {
+		message += fmt.Sprintf(" %d hold nothing that train_on %q takes (an assistant turn, a completion, or a text of more than one token; set train_on to %s or check the rows);", bare, e.options.TrainOn, TrainAll)
+	}
+	return errors.New(message[:len(message)-1])
+}

@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+
+	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/plan"
+)
+
+// explain gives an error the code and the hint that a person needs. An error that already has them, and the end of a
+// context, pass as they are.
+func explain(err error) error {
+	var known *protocol.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, syscall.ENOSPC):
+		return protocol.NewError(protocol.CodeOutOfDisk, "the disk is full: %v", err).
+			WithHint("free some space under $SCU_HOME and submit the job again")
+	case isOutOfMemory(err):
+		return protocol.NewError(protocol.CodeOutOfMemory, "the device ran out of memory: %v", err).
+			WithHint("lower block_size or micro_batch")
+	}
+	return plan.Explain(err)
+}
+
+// isOutOfMemory knows XLA's words for it: its errors come as text.
+func isOutOfMemory(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "RESOURCE_EXHAUSTED") || strings.Contains(text, "Out of memory")
+}

@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/lora"
+	"github.com/shannon-labs/scu/trainer/weights"
+)
+
+// runFile records, beside the adapter, what made it and what was measured.
+const runFile = "scu_run.json"
+
+// Saved is an adapter that stands whole on disk.
+type Saved struct {
+	Files     []string // names inside the directory
+	SizeBytes int64
+	SHA256    string // of adapter_model.safetensors, in hexadecimal
+}
+
+// saveAdapter writes the adapter to output, which must not exist: into a temporary directory beside it first, then read
+// back and compared, synced and renamed. summary.ReloadMaxAbsDiff is set to the largest difference found.
+func saveAdapter(output, baseModel string, adapter *lora.Adapter, arch weights.Config, config *protocol.SCUConfig, summary *protocol.RunSummary) (saved *Saved, err error) {
+	if _, err := os.Lstat(output); err == nil {
+		return nil, fmt.Errorf("save the adapter: %s exists already", output)
+	}
+	parent := filepath.Dir(output)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, fmt.Errorf("save the adapter: %w", err)
+	}
+	temporary, err := os.MkdirTemp(parent, ".tmp-"+filepath.Base(output)+"-")
+	if err != nil {
+		return nil, fmt.Errorf("save the adapter: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(temporary)
+		}
+	}()
+	if err := adapter.Save(temporary, baseModel); err != nil {
+		return nil, err
+	}
+	if err := compareSaved(temporary, adapter, arch, summary); err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(map[string]any{"base_model": baseModel, "train_config": config, "metrics": summary}, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(temporary, runFile), append(text, '\n'), 0o644); err != nil {
+		return nil, fmt.Errorf("save the adapter: %w", err)
+	}
+	if saved, err = describe(temporary); err != nil {
+		return nil, err
+	}
+	return saved, publish(temporary, output)
+}
+
+// compareSaved reads the adapter back and refuses one that differs from what was trained.
+func compareSaved(directory string, adapter *lora.Adapter, arch weights.Config, summary *protocol.RunSummary) error {
+	again, err := lora.Load(directory, arch)
+	if err != nil {
+		return fmt.Errorf("read the saved adapter back: %w", err)
+	}
+	largest := 0.0
+	for i, value := range again.Values {
+		largest = max(largest, abs(float64(value)-float64(adapter.Values[i])))
+	}
+	summary.ReloadMaxAbsDiff = protocol.Float(largest)
+	if largest != 0 {
+		return fmt.Errorf("the saved adapter differs from the trained one by up to %g; the disk may be failing", largest)
+	}
+	return nil
+}
+
+func abs(x float64) float64 { return max(x, -x) }
+
+func describe(directory string) (*Saved, error) {
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		return nil, err
+	}
+	saved := &Saved{}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			return nil, err
+		}
+		saved.Files = append(saved.Files, entry.Name())
+		saved.SizeBytes += info.Size()
+	}
+	file, err := os.Open(filepath.Join(directory, lora.WeightsFile))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return nil, err
+	}
+	saved.SHA256 = hex.EncodeToString(hash.Sum(nil))
+	return saved, nil
+}
+
+// publish syncs every file of temporary and renames it to final, so that final appears whole even after a power cut.
+func publish(temporary, final string) error {
+	err := filepath.WalkDir(temporary, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return syncPath(path)
+	})
+	if err != nil {
+		return fmt.Errorf("save the adapter: %w", err)
+	}
+	if err := os.Chmod(temporary, 0o755); err != nil {
+		return fmt.Errorf("save the adapter: %w", err)
+	}
+	if err := os.Rename(temporary, final); err != nil {
+		return fmt.Errorf("save the adapter: %w", err)
+	}
+	return syncPath(filepath.Dir(final))
+}
+
+func syncPath(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return file.Sync()
+}

@@ -1,0 +1,108 @@
+package plan
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/shannon-labs/scu/protocol"
+)
+
+// override sets the keys that the user chose. Values have the types that JSON gives them, and two conveniences: a list
+// may be one text with commas, and prior_sigma may be "auto".
+func override(c *protocol.SCUConfig, overrides map[string]any) *protocol.Error {
+	fields := fieldsByKey(c)
+	for _, key := range slices.Sorted(maps.Keys(overrides)) {
+		field, found := fields[key]
+		if !found {
+			known := slices.Sorted(maps.Keys(fields))
+			return protocol.NewError(protocol.CodeInvalidConfig, "there is no setting %q", key).
+				WithHint("did you mean %s? The settings are %s", nearest(key, known), strings.Join(known, ", "))
+		}
+		if err := set(field, key, overrides[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fieldsByKey(c *protocol.SCUConfig) map[string]reflect.Value {
+	fields := map[string]reflect.Value{}
+	value := reflect.ValueOf(c).Elem()
+	for i := range value.NumField() {
+		fields[value.Type().Field(i).Tag.Get("json")] = value.Field(i)
+	}
+	return fields
+}
+
+func set(field reflect.Value, key string, value any) *protocol.Error {
+	if text, isText := value.(string); isText {
+		switch {
+		case key == "prior_sigma" && text == "auto":
+			value = 0
+		case field.Kind() == reflect.Slice:
+			value = splitList(text)
+		}
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return protocol.NewError(protocol.CodeInvalidConfig, "%s: %v", key, err)
+	}
+	target := reflect.New(field.Type())
+	if value == nil || json.Unmarshal(encoded, target.Interface()) != nil {
+		return protocol.NewError(protocol.CodeInvalidConfig, "%s is %s; it must be %s", key, encoded, describe(field))
+	}
+	field.Set(target.Elem())
+	return nil
+}
+
+func splitList(text string) []string {
+	var list []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+func describe(field reflect.Value) string {
+	switch field.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list of names"
+	default:
+		return "a word"
+	}
+}
+
+// nearest is the known word with the fewest edits to word.
+func nearest(word string, known []string) string {
+	return slices.MinFunc(known, func(a, b string) int { return edits(word, a) - edits(word, b) })
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

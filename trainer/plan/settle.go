@@ -1,0 +1,66 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/lora"
+	"github.com/shannon-labs/scu/trainer/weights"
+)
+
+// Settle completes a plan once the rows are tokenised: N, the number of steps, the prior's width and the S at which
+// training will begin. stepsPerEpoch is how many optimizer steps one pass over the rows takes.
+func Settle(config protocol.SCUConfig, reasons map[string]string, arch weights.Config, layout *lora.Layout, set *Set, stepsPerEpoch int) *protocol.Plan {
+	p := &protocol.Plan{
+		Config: config, Reasons: map[string]string{}, BaseParameters: arch.Parameters(), AdapterWeights: int64(layout.Size),
+		TrainRows: set.TrainRows, ValRows: set.ValRows, TargetTokens: set.TrainReport.TargetTokens,
+	}
+	for key, reason := range reasons {
+		p.Reasons[key] = reason
+	}
+	p.TotalSteps = max(1, int(math.Ceil(config.Epochs*float64(stepsPerEpoch))))
+	if config.MaxSteps > 0 && (config.Epochs == 0 || config.MaxSteps < p.TotalSteps) {
+		p.TotalSteps = config.MaxSteps
+	}
+	p.Warnings = set.Warnings(config.BlockSize)
+	if set.ValRows == 0 {
+		p.Warnings = append(p.Warnings, "no rows are held out, so what the adapter gains on unseen text is not measured; give val_data or a val_fraction")
+	}
+	settlePrior(p, layout)
+	return p
+}
+
+// Estimate prepares a job and tokenises its rows, and so says all that can be known without training.
+func (p Planner) Estimate(ctx context.Context, home string, spec protocol.JobSpec) (*protocol.Plan, *protocol.Error) {
+	prepared, failure := p.Prepare(ctx, home, spec)
+	if failure != nil {
+		return nil, failure
+	}
+	source, failure := openModel(prepared.ModelPath)
+	if failure != nil {
+		return nil, failure
+	}
+	defer source.Close()
+	set, err := LoadSet(ctx, source, SetOptions{Train: spec.TrainData, Val: spec.ValData, Config: &prepared.Config})
+	if err != nil {
+		return nil, Explain(err)
+	}
+	layout, err := lora.NewLayout(source.Config, AdapterConfig(&prepared.Config))
+	if err != nil {
+		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
+	}
+	feed := TrainFeed(set, &prepared.Config)
+	return Settle(prepared.Config, prepared.Reasons, source.Config, layout, set, feed.StepsPerEpoch(prepared.Config.GradAccum)), nil
+}
+
+// Explain gives an error without a code one: what a user's input can cause has its code already, so this is a bug or the
+// machine's fault.
+func Explain(err error) *protocol.Error {
+	var known *protocol.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return protocol.NewError(protocol.CodeInternal, "%v", err)
+}

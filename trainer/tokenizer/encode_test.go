@@ -1,0 +1,227 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestSpans checks that each token stands for exactly the bytes of its span, and that the spans follow each other.
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	var oracle oracleFile
+	readTestdataJSON(t, "oracle.json", &oracle)
+	tok := small(t)
+	for _, text := range oracle.Texts {
+		ids, spans := tok.EncodeSpans(text, false)
+		end := 0
+		for i, span := range spans {
+			if span.Start < end || span.End > len(text) {
+				t.Fatalf("EncodeSpans(%q): span %d is %v, after one that ends at %d", text, i, span, end)
+			}
+			// What a span holds beyond its token, and what lies between spans, are bytes without a token.
+			got := withoutDropped(tok, text[span.Start:span.End])
+			if want := tok.entries[ids[i]].bytes; got != want {
+				t.Errorf("EncodeSpans(%q): token %q has span %v, which is %q", text, want, span, got)
+			}
+			if gap := withoutDropped(tok, text[end:span.Start]); gap != "" {
+				t.Errorf("EncodeSpans(%q): no token has %q", text, gap)
+			}
+			end = span.End
+		}
+		if rest := withoutDropped(tok, text[end:]); rest != "" {
+			t.Errorf("EncodeSpans(%q): no token has %q", text, rest)
+		}
+	}
+}
+
+// withoutDropped removes the bytes for which there is no token.
+func withoutDropped(tok *Tokenizer, text string) string {
+	kept := make([]byte, 0, len(text))
+	for i := range len(text) {
+		if tok.model.byteIDs[text[i]] != absent {
+			kept = append(kept, text[i])
+		}
+	}
+	return string(kept)
+}
+
+func TestSpansOfWhatIsAdded(t *testing.T) {
+	t.Parallel()
+	file := override(t, map[string]json.RawMessage{
+		"pre_tokenizer": json.RawMessage(`{"type":"ByteLevel","add_prefix_space":true}`),
+		"post_processor": json.RawMessage(`{"type":"TemplateProcessing","pair":[],"single":[
+			{"SpecialToken":{"id":"b","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"e","type_id":0}}],
+			"special_tokens":{"b":{"id":"b","ids":[1],"tokens":["b"]},"e":{"id":"e","ids":[2,0],"tokens":["e","f"]}}}`),
+	})
+	tok := mustParse(t, file)
+	text := "the<|im_end|>!"
+	ids, spans := tok.EncodeSpans(text, true)
+	if got, want := tok.Decode(ids, false), "<|im_start|> the<|im_end|> !<|im_end|><|endoftext|>"; got != want {
+		t.Fatalf("decoded %q, want %q", got, want)
+	}
+	if spans[0] != (Span{0, 0}) || spans[len(spans)-1] != (Span{len(text), len(text)}) || spans[len(spans)-2] != (Span{len(text), len(text)}) {
+		t.Errorf("tokens around the text have spans %v, want them empty", spans)
+	}
+	covered := ""
+	for _, span := range spans {
+		covered += text[span.Start:span.End]
+	}
+	if covered != text {
+		t.Errorf("spans %v cover %q, want %q", spans, covered, text)
+	}
+}
+
+func TestInvalidUTF8(t *testing.T) {
+	t.Parallel()
+	tok := small(t)
+	// All of these bytes occur in the training text, so none is dropped.
+	for _, text := range []string{"a\xc3", "\xc3\xc3 b", "\xb8 \xe3\x81", "x\xe3\x81y 1\xb8\xb8", "\xe3\x81\x84\x84"} {
+		ids := tok.Encode(text, false)
+		var raw strings.Builder
+		for _, id := range ids {
+			raw.WriteString(tok.entries[id].bytes)
+		}
+		if raw.String() != text {
+			t.Errorf("Encode(%q) stands for the bytes %q", text, raw.String())
+		}
+	}
+}
+
+func TestDecodeReplacesMaximalSubparts(t *testing.T) {
+	t.Parallel()
+	// The rightmost column is what bytes.decode("utf-8", "replace") gives in Python.
+	for _, c := range []struct{ bytes, want string }{
+		{"abc é", "abc é"},
+		{"\xff\xfe", "\uFFFD\uFFFD"},
+		{"\xe2\x82", "\uFFFD"},
+		{"\xe2\x82\xe2\x82\xac", "\uFFFD€"},
+		{"\xe2\x28\xa1", "\uFFFD(\uFFFD"},
+		{"\xf0\x9f\x91", "\uFFFD"},
+		{"\xf0\x9f\x91x", "\uFFFDx"},
+		{"\xf0\x80\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},
+		{"\xf4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},
+		{"\xed\xa0\x80", "\uFFFD\uFFFD\uFFFD"},
+		{"\xe0\x80\x80", "\uFFFD\uFFFD\uFFFD"},
+		{"\xc0\xaf\xc3", "\uFFFD\uFFFD\uFFFD"},
+		{"\x80\xbf", "\uFFFD\uFFFD"},
+		{"\uFFFD", "\uFFFD"},
+	} {
+		if got := validUTF8(c.bytes); got != c.want {
+			t.Errorf("validUTF8(%q) = %q, want %q", c.bytes, got, c.want)
+		}
+	}
+}
+
+func TestDecodeLeavesUnknownIDsOut(t *testing.T) {
+	t.Parallel()
+	tok := small(t)
+	id, ok := tok.ID("a")
+	if !ok {
+		t.Fatal("the test vocabulary lacks \"a\"")
+	}
+	if got := tok.Decode([]int32{-1, id, int32(tok.Size()), id, 1 << 30}, false); got != "aa" {
+		t.Errorf("got %q, want %q", got, "aa")
+	}
+}
+
+// TestLongMergeEqualsShort compares the two ways of merging on words around and above the length where one takes over.
+func TestLongMergeEqualsShort(t *testing.T) {
+	t.Parallel()
+	tok := small(t)
+	words := []string{"", "a", "statement", strings.Repeat("a", 48), strings.Repeat("thestatement", 4), strings.Repeat("=", 47), strings.Repeat("ab", 20) + "the"}
+	words = append(words, "internationalizationandobjectsofexpressions", "éèêÀ日本語のテ")
+	for _, word := range words {
+		bytes := tok.model.appendBytes(nil, word)
+		if len(bytes) > longestShort || len(bytes) == 0 {
+			continue
+		}
+		short := tok.model.mergeShort(slices.Clone(bytes))
+		long := tok.model.mergeLong(slices.Clone(bytes))
+		if !slices.Equal(short, long) {
+			t.Errorf("%q: mergeShort gives %v, mergeLong %v", word, short, long)
+		}
+	}
+}
+
+// TestLongWordsAreNotQuadratic encodes single words of a megabyte. Quadratic merging would take hours.
+func TestLongWordsAreNotQuadratic(t *testing.T) {
+	t.Parallel()
+	tok := small(t)
+	for _, unit := range []string{"a", "!", " ", "the", "\n"} {
+		text := strings.Repeat(unit, 1<<20/len(unit))
+		start := time.Now()
+		ids := tok.Encode(text, false)
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("a word of a million bytes of %q took %v", unit, took)
+		}
+		if tok.Decode(ids, false) != text {
+			t.Errorf("a word of a million bytes of %q does not come back", unit)
+		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	var oracle oracleFile
+	readTestdataJSON(t, "oracle.json", &oracle)
+	tok := small(t)
+	want := oracle.Variants[0].Plain
+	var wait sync.WaitGroup
+	for worker := range 8 {
+		wait.Go(func() {
+			for i := range oracle.Texts {
+				i = (i*(worker+1) + worker) % len(oracle.Texts) // each worker in its own order
+				if got := tok.Encode(oracle.Texts[i], false); !slices.Equal(got, want[i]) {
+					t.Errorf("Encode(%q) = %v, want %v", oracle.Texts[i], got, want[i])
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	cache := newWordCache()
+	long := strings.Repeat("x", longestCached+1)
+	cache.put(long, []token{{id: 1, end: len(long)}})
+	if cache.get(long) != nil {
+		t.Error("a word above the limit was kept")
+	}
+	cache.put("", nil)
+	if got := cache.get(""); got == nil || len(got) != 0 {
+		t.Errorf("the empty list of tokens came back as %v", got)
+	}
+	if len(cache.slots) != cacheSlots {
+		t.Errorf("the cache has %d slots, want %d", len(cache.slots), cacheSlots)
+	}
+}
+
+func TestLookups(t *testing.T) {
+	t.Parallel()
+	tok := small(t)
+	for id := range int32(tok.Size()) {
+		text, ok := tok.Token(id)
+		if !ok {
+			t.Fatalf("id %d of a vocabulary without gaps has no token", id)
+		}
+		if back, ok := tok.ID(text); !ok || back != id {
+			t.Errorf("ID(%q) = %d, %t; want %d", text, back, ok, id)
+		}
+		if want := strings.HasPrefix(text, "<|") && strings.HasSuffix(text, "|>"); tok.IsSpecial(id) != want {
+			t.Errorf("IsSpecial(%d), token %q, is %t", id, text, !want)
+		}
+	}
+	for _, id := range []int32{-1, int32(tok.Size())} {
+		if text, ok := tok.Token(id); ok || tok.IsSpecial(id) {
+			t.Errorf("id %d, outside the vocabulary, has the token %q", id, text)
+		}
+	}
+	if id, ok := tok.ID("no such token"); ok {
+		t.Errorf("a token that does not exist has id %d", id)
+	}
+}

@@ -1,0 +1,177 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+)
+
+// oracleFile is what testdata/make_oracle.py writes: what Hugging Face's tokenizers makes of hard texts.
+type oracleFile struct {
+	Texts    []string
+	Variants []struct {
+		Name      string
+		Overrides map[string]json.RawMessage
+		Plain     [][]int32 // ids of each text
+		// WithSpecial holds the ids of the first few texts with special tokens.
+		WithSpecial [][]int32
+	}
+	Decodings []struct {
+		IDs           []int32
+		Text, Skipped string
+	}
+}
+
+func readTestdata(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func readTestdataJSON(t testing.TB, name string, into any) {
+	t.Helper()
+	if err := json.Unmarshal(readTestdata(t, name), into); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// override replaces fields of testdata/tokenizer.json: those of model one by one, others whole.
+func override(t testing.TB, overrides map[string]json.RawMessage) []byte {
+	t.Helper()
+	var file, model map[string]json.RawMessage
+	readTestdataJSON(t, "tokenizer.json", &file)
+	if err := json.Unmarshal(file["model"], &model); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range overrides {
+		if key != "model" {
+			file[key] = value
+			continue
+		}
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(value, &fields); err != nil {
+			file["model"] = value // not an object: for tests of bad files
+			return mustMarshal(t, file)
+		}
+		for field, fieldValue := range fields {
+			model[field] = fieldValue
+		}
+	}
+	file["model"] = mustMarshal(t, model)
+	return mustMarshal(t, file)
+}
+
+func mustMarshal(t testing.TB, value any) []byte {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func mustParse(t testing.TB, file []byte) *Tokenizer {
+	t.Helper()
+	tok, err := Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func small(t testing.TB) *Tokenizer {
+	t.Helper()
+	return mustParse(t, readTestdata(t, "tokenizer.json"))
+}
+
+func TestEncodeEqualsHuggingFace(t *testing.T) {
+	t.Parallel()
+	var oracle oracleFile
+	readTestdataJSON(t, "oracle.json", &oracle)
+	if len(oracle.Variants) < 6 || len(oracle.Texts) < 400 {
+		t.Fatalf("oracle.json has %d variants and %d texts; run testdata/make_oracle.py", len(oracle.Variants), len(oracle.Texts))
+	}
+	for _, variant := range oracle.Variants {
+		t.Run(variant.Name, func(t *testing.T) {
+			t.Parallel()
+			tok := mustParse(t, override(t, variant.Overrides))
+			for i, text := range oracle.Texts {
+				checkIDs(t, tok, text, false, variant.Plain[i])
+			}
+			for i, want := range variant.WithSpecial {
+				checkIDs(t, tok, oracle.Texts[i], true, want)
+			}
+		})
+	}
+}
+
+// checkIDs encodes twice, so that the second time the words come from the cache.
+func checkIDs(t *testing.T, tok *Tokenizer, text string, addSpecial bool, want []int32) {
+	t.Helper()
+	for _, pass := range []string{"first", "second"} {
+		if got := tok.Encode(text, addSpecial); !slices.Equal(got, want) {
+			t.Errorf("%s Encode(%q, %t)\n got %v\nwant %v", pass, text, addSpecial, got, want)
+		}
+	}
+	if got, spans := tok.EncodeSpans(text, addSpecial); !slices.Equal(got, want) || len(spans) != len(want) {
+		t.Errorf("EncodeSpans(%q, %t) gives %v with %d spans, want %v", text, addSpecial, got, len(spans), want)
+	}
+}
+
+func TestDecodeEqualsHuggingFace(t *testing.T) {
+	t.Parallel()
+	var oracle oracleFile
+	readTestdataJSON(t, "oracle.json", &oracle)
+	if len(oracle.Decodings) == 0 {
+		t.Fatal("oracle.json has no decodings; run testdata/make_oracle.py")
+	}
+	tok := small(t)
+	for _, d := range oracle.Decodings {
+		if got := tok.Decode(d.IDs, false); got != d.Text {
+			t.Errorf("Decode(%v, false) = %q, want %q", d.IDs, got, d.Text)
+		}
+		if got := tok.Decode(d.IDs, true); got != d.Skipped {
+			t.Errorf("Decode(%v, true) = %q, want %q", d.IDs, got, d.Skipped)
+		}
+	}
+}
+
+// TestUnicodeClasses asks about every code point what the Hugging Face library was asked.
+func TestUnicodeClasses(t *testing.T) {
+	t.Parallel()
+	var ranges map[string][]rune // first, last, first, last, …
+	readTestdataJSON(t, "unicode_classes.json", &ranges)
+	isClass := func(c class) func(rune) bool { return func(r rune) bool { return classOf(r) == c } }
+	for name, is := range map[string]func(rune) bool{
+		"letter": isClass(classLetter), "number": isClass(classNumber), "space": isClass(classSpace), "digit": isDigit, "word": isWordRune,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if len(ranges[name]) == 0 {
+				t.Fatal("unicode_classes.json lacks this class; run testdata/make_oracle.py")
+			}
+			if differences := differ(ranges[name], is); len(differences) > 0 {
+				t.Errorf("%d code points are classed otherwise than by tokenizers, the first %v", len(differences), differences[:min(10, len(differences))])
+			}
+		})
+	}
+}
+
+func differ(ranges []rune, is func(rune) bool) (differences []string) {
+	next := 0
+	for r := rune(0); r <= 0x10FFFF; r++ {
+		for next < len(ranges) && r > ranges[next+1] {
+			next += 2
+		}
+		want := next < len(ranges) && r >= ranges[next]
+		if is(r) != want {
+			differences = append(differences, fmt.Sprintf("%U", r))
+		}
+	}
+	return differences
+}
