@@ -72,7 +72,7 @@ type SCUConfig struct {
 
 	// The length of the run.
 	Epochs         float64 `json:"epochs" msgpack:"epochs"`
-	MaxSteps       int     `json:"max_steps" msgpack:"max_steps"`   // optimizer steps; 0 means as epochs say
+	MaxSteps       int     `json:"max_steps" msgpack:"max_steps"`   // optimizer steps, whatever epochs says; 0 means as epochs says
 	EvalEvery      int     `json:"eval_every" msgpack:"eval_every"` // optimizer steps; 0 means before and after only
 	Precision      string  `json:"precision" msgpack:"precision"`   // of the frozen base; adapters are float32
 	NonFiniteLimit int     `json:"non_finite_limit" msgpack:"non_finite_limit"`

@@ -91,18 +91,17 @@ type Job struct {
 
 // Plan is the resolved configuration of a job with what can be known before training starts.
 type Plan struct {
-	Config           SCUConfig         `json:"config" msgpack:"config"`
-	Reasons          map[string]string `json:"reasons,omitempty" msgpack:"reasons"` // by key of Config
-	Warnings         []string          `json:"warnings,omitempty" msgpack:"warnings"`
-	BaseParameters   int64             `json:"base_parameters" msgpack:"base_parameters"`
-	AdapterWeights   int64             `json:"adapter_weights" msgpack:"adapter_weights"` // trainable weights
-	TrainRows        int               `json:"train_rows" msgpack:"train_rows"`
-	ValRows          int               `json:"val_rows" msgpack:"val_rows"`
-	TargetTokens     int               `json:"target_tokens" msgpack:"target_tokens"` // N: of one pass over the training rows
-	TotalSteps       int               `json:"total_steps" msgpack:"total_steps"`
-	PredictedStartS  float64           `json:"predicted_start_s" msgpack:"predicted_start_s"` // S at step 0, at AssumedDataBPT
-	AssumedDataBPT   float64           `json:"assumed_data_bpt" msgpack:"assumed_data_bpt"`
-	EstimatedMinutes float64           `json:"estimated_minutes,omitempty" msgpack:"estimated_minutes"`
+	Config          SCUConfig         `json:"config" msgpack:"config"`
+	Reasons         map[string]string `json:"reasons,omitempty" msgpack:"reasons"` // by key of Config
+	Warnings        []string          `json:"warnings,omitempty" msgpack:"warnings"`
+	BaseParameters  int64             `json:"base_parameters" msgpack:"base_parameters"`
+	AdapterWeights  int64             `json:"adapter_weights" msgpack:"adapter_weights"` // trainable weights
+	TrainRows       int               `json:"train_rows" msgpack:"train_rows"`
+	ValRows         int               `json:"val_rows" msgpack:"val_rows"`
+	TargetTokens    int               `json:"target_tokens" msgpack:"target_tokens"` // N: of one pass over the training rows
+	TotalSteps      int               `json:"total_steps" msgpack:"total_steps"`
+	PredictedStartS float64           `json:"predicted_start_s" msgpack:"predicted_start_s"` // S at step 0, at AssumedDataBPT
+	AssumedDataBPT  float64           `json:"assumed_data_bpt" msgpack:"assumed_data_bpt"`
 }
 
 // TrainingMetrics is one optimizer step. Bits per token throughout, but Loss, which is nats per target token.

@@ -161,7 +161,8 @@ type SubscribeParams struct {
 	After *int64 `json:"after,omitempty"`
 }
 
-// SubscribeResult is the job as it stands at Cursor; events follow from the next cursor on.
+// SubscribeResult is the job as it stands at Cursor. Events follow from the next cursor on, or from the one after
+// SubscribeParams.After when that was given.
 type SubscribeResult struct {
 	SubscriptionID string `json:"subscription_id"`
 	Snapshot       Job    `json:"snapshot"`
@@ -177,6 +178,13 @@ type UnsubscribeParams struct {
 type JobEventParams struct {
 	SubscriptionID string   `json:"subscription_id"`
 	Event          JobEvent `json:"event"`
+}
+
+// LaggedParams are the params of a job/lagged notification: the subscription fell too far behind and is closed. Cursor is
+// the last event it was sent; subscribing again after it loses nothing.
+type LaggedParams struct {
+	SubscriptionID string `json:"subscription_id"`
+	Cursor         int64  `json:"cursor"`
 }
 
 // AdapterListResult is every adapter, the newest first.

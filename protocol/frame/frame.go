@@ -38,8 +38,9 @@ type Start struct {
 	ValData     string             `msgpack:"val_data"`     // rows; empty means a split
 	InitAdapter string             `msgpack:"init_adapter"` // empty means a fresh adapter
 	Output      string             `msgpack:"output"`       // the adapter's directory, which must not exist yet
-	Device      string             `msgpack:"device"`       // a GoMLX backend such as xla:cpu
+	Device      string             `msgpack:"device"`       // cpu or cuda
 	Config      protocol.SCUConfig `msgpack:"config"`
+	Reasons     map[string]string  `msgpack:"reasons"` // of Config's values
 }
 
 // Cancel asks the worker to stop at the next step and to leave nothing behind.

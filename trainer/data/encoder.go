@@ -224,11 +224,27 @@ func (e *Encoder) encodePromptCompletion(prompt, completion string) ([]int32, []
 	return tokens, target
 }
 
+// errNoTemplate is what a conversation meets in a model without a chat template.
+var errNoTemplate = errors.New(`the model has no chat template, so a row with messages cannot be encoded; use rows with "prompt" and "completion", or a model that has a template (an instruct model)`)
+
+// EncodePrompt encodes a conversation and what comes before the assistant's next
+// turn: the tokens after which a model writes its answer.
+func (e *Encoder) EncodePrompt(messages []Message) ([]int32, error) {
+	if e.template == nil {
+		return nil, errNoTemplate
+	}
+	rendered, err := e.template.render(messages, true)
+	if err != nil {
+		return nil, err
+	}
+	return e.tokenizer.Encode(rendered, false), nil
+}
+
 // encodeMessages renders the conversation and encodes it once, without adding a
 // BOS: the template writes its own.
 func (e *Encoder) encodeMessages(messages []Message) ([]int32, []bool, error) {
 	if e.template == nil {
-		return nil, nil, errors.New(`the model has no chat template, so a row with messages cannot be encoded; use rows with "prompt" and "completion", or a model that has a template (an instruct model)`)
+		return nil, nil, errNoTemplate
 	}
 	rendered, err := e.template.render(messages, false)
 	if err != nil {

@@ -87,6 +87,20 @@ func (r *Report) withoutTargets(whole Sample) {
 	}
 }
 
+// Warnings says what was cut or left out of the rows called name, one line each.
+func (r Report) Warnings(name string, blockSize int) []string {
+	var warnings []string
+	add := func(count int, what string) {
+		if count > 0 {
+			warnings = append(warnings, fmt.Sprintf("%d of %d %s rows %s", count, r.Rows, name, what))
+		}
+	}
+	add(r.Truncated, fmt.Sprintf("were longer than block_size %d and cut", blockSize))
+	add(r.Dropped, fmt.Sprintf("were longer than block_size %d and dropped", blockSize))
+	add(r.WithoutTargets, fmt.Sprintf("have no target token and are left out (the first: %v)", r.FirstWithoutTargets))
+	return warnings
+}
+
 // noTargets explains why nothing is left to train on. Causes can mix; each that
 // occurs is said with its count.
 func (e *Encoder) noTargets(r Report) error {

@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// residentBytes is the memory that this process holds now, and peakBytes the most it ever held; 0 when the system does
+// ResidentBytes is the memory that this process holds now, and peakBytes the most it ever held; 0 when the system does
 // not tell.
-func residentBytes() int64 { return processMemory("VmRSS:") }
+func ResidentBytes() int64 { return processMemory("VmRSS:") }
 
 func peakBytes() int64 { return processMemory("VmHWM:") }
 

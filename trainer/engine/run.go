@@ -118,12 +118,13 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 
 // prepare reads and tokenises the rows, settles the plan and lays the batches out.
 func (r *run) prepare(ctx context.Context) error {
-	source, err := weights.Open(r.job.Model)
-	if err != nil {
-		return err
+	source, failure := plan.OpenModel(r.job.Model)
+	if failure != nil {
+		return failure
 	}
 	r.source = source
 	config := r.job.Config
+	var err error
 	if r.layout, err = lora.NewLayout(source.Config, plan.AdapterConfig(&config)); err != nil {
 		return err
 	}
@@ -176,7 +177,7 @@ func (r *run) initialAdapter() ([]float32, error) {
 	}
 	adapter, err := lora.Load(r.job.InitAdapter, r.source.Config)
 	if err != nil {
-		return nil, err
+		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
 	}
 	have, want := adapter.Layout.Config, r.layout.Config
 	if have.Rank != want.Rank || fmt.Sprint(have.Modules) != fmt.Sprint(want.Modules) || have.Scale() != want.Scale() {

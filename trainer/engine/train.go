@@ -166,7 +166,7 @@ func (t *training) measure(crossEntropy float64, moved model.Stepped, lambda flo
 		DataBPT: protocol.Float(dataBPT), ParamBPT: protocol.Float(paramBPT), TotalBPT: protocol.Float(dataBPT + paramBPT),
 		SRatio: protocol.Float(scu.Ratio(dataBPT, paramBPT)), LambdaValue: protocol.Float(lambda),
 		Loss:     protocol.Float(crossEntropy + lambda*t.prior.NatsPerToken(moved.Squares)),
-		GradNorm: protocol.Float(moved.GradNorm), DeviceMemoryBytes: residentBytes(), CreatedAt: time.Now().UTC(),
+		GradNorm: protocol.Float(moved.GradNorm), DeviceMemoryBytes: ResidentBytes(), CreatedAt: time.Now().UTC(),
 	}
 }
 

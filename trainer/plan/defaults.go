@@ -69,7 +69,7 @@ func defaults(s situation) (protocol.SCUConfig, map[string]string, *protocol.Err
 	}
 	tokens := s.dataBytes / bytesPerToken
 	if tokens < smallSetTokens {
-		c.TargetS *= 0.7
+		c.TargetS = math.Round(c.TargetS*0.7*1e6) / 1e6 // 0.0035, not 0.0034999999999999996
 		c.LoraR = min(c.LoraR, 16)
 		c.Epochs = 3
 		small := fmt.Sprintf("the data set is small (about %d tokens)", tokens)

@@ -55,8 +55,8 @@ func installedModels(home string) []string {
 	return names
 }
 
-// openModel reads a model's headers.
-func openModel(path string) (*weights.Model, *protocol.Error) {
+// OpenModel reads a model's headers.
+func OpenModel(path string) (*weights.Model, *protocol.Error) {
 	source, err := weights.Open(path)
 	if err == nil {
 		return source, nil

@@ -32,7 +32,7 @@ func (p Planner) Prepare(ctx context.Context, home string, spec protocol.JobSpec
 	if failure != nil {
 		return nil, failure
 	}
-	source, failure := openModel(modelPath)
+	source, failure := OpenModel(modelPath)
 	if failure != nil {
 		return nil, failure
 	}

@@ -102,19 +102,5 @@ func TrainFeed(set *Set, config *protocol.SCUConfig) *data.Feed {
 
 // Warnings says what was cut or left out.
 func (s *Set) Warnings(blockSize int) []string {
-	var warnings []string
-	for _, part := range []struct {
-		name   string
-		report data.Report
-	}{{"training", s.TrainReport}, {"held-out", s.ValReport}} {
-		add := func(count int, what string) {
-			if count > 0 {
-				warnings = append(warnings, fmt.Sprintf("%d of %d %s rows %s", count, part.report.Rows, part.name, what))
-			}
-		}
-		add(part.report.Truncated, fmt.Sprintf("were longer than block_size %d and cut", blockSize))
-		add(part.report.Dropped, fmt.Sprintf("were longer than block_size %d and dropped", blockSize))
-		add(part.report.WithoutTargets, fmt.Sprintf("have no target token and are left out (the first: %v)", part.report.FirstWithoutTargets))
-	}
-	return warnings
+	return append(s.TrainReport.Warnings("training", blockSize), s.ValReport.Warnings("held-out", blockSize)...)
 }

@@ -20,9 +20,9 @@ func Settle(config protocol.SCUConfig, reasons map[string]string, arch weights.C
 	for key, reason := range reasons {
 		p.Reasons[key] = reason
 	}
-	p.TotalSteps = max(1, int(math.Ceil(config.Epochs*float64(stepsPerEpoch))))
-	if config.MaxSteps > 0 && (config.Epochs == 0 || config.MaxSteps < p.TotalSteps) {
-		p.TotalSteps = config.MaxSteps
+	p.TotalSteps = config.MaxSteps
+	if p.TotalSteps == 0 {
+		p.TotalSteps = max(1, int(math.Ceil(config.Epochs*float64(stepsPerEpoch))))
 	}
 	p.Warnings = set.Warnings(config.BlockSize)
 	if set.ValRows == 0 {
@@ -38,7 +38,7 @@ func (p Planner) Estimate(ctx context.Context, home string, spec protocol.JobSpe
 	if failure != nil {
 		return nil, failure
 	}
-	source, failure := openModel(prepared.ModelPath)
+	source, failure := OpenModel(prepared.ModelPath)
 	if failure != nil {
 		return nil, failure
 	}

@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/shannon-labs/scu/daemon/store"
+	"github.com/shannon-labs/scu/protocol"
+)
+
+// refusal makes of an error of the store one that a person can act on, if it is of that kind. Others stay as they are:
+// the client learns that the daemon failed, and the daemon's log learns why.
+func refusal(err error) error {
+	var moved *store.TransitionError
+	var taken *store.NameTakenError
+	var reused *store.RequestReusedError
+	switch {
+	case errors.As(err, &moved):
+		return protocol.NewError(protocol.CodeConflict, "job %s is %s and cannot become %s", moved.JobID, moved.From, moved.To)
+	case errors.As(err, &taken):
+		return protocol.NewError(protocol.CodeConflict, "the name %q belongs to job %s, which is %s", taken.Name, taken.JobID, taken.Status).
+			WithHint("choose another name, or wait until that job is done, or cancel it: scu cancel %s", taken.JobID)
+	case errors.As(err, &reused):
+		return protocol.NewError(protocol.CodeConflict, "request_id %q was used for job %s, which has another specification", reused.RequestID, reused.JobID).
+			WithHint("use a new request_id for a new job")
+	case errors.Is(err, store.ErrDiskFull):
+		full := protocol.NewError(protocol.CodeOutOfDisk, "the job store cannot be written: the disk is full").
+			WithHint("free some space and try again")
+		full.Retryable = true
+		return full
+	case errors.Is(err, store.ErrDamaged):
+		return protocol.NewError(protocol.CodeInternal, "%v", err)
+	}
+	return err
+}
+
+// asProtocolError is what a job's error column can hold.
+func asProtocolError(err error) *protocol.Error {
+	var refused *protocol.Error
+	if errors.As(refusal(err), &refused) {
+		return refused
+	}
+	return protocol.NewError(protocol.CodeInternal, "%v", err).WithHint("see the daemon's log")
+}
+
+func missingField(field, what string) error {
+	return protocol.NewError(protocol.CodeInvalidConfig, "%s is missing", field).WithHint("give %s", what)
+}
+
+func outOfRange(field string, value any, low, high int64) error {
+	return protocol.NewError(protocol.CodeInvalidConfig, "%s is %v; it must be %s", field, value, fmt.Sprintf("%d to %d", low, high))
+}

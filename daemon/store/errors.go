@@ -1,0 +1,64 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
+	"github.com/shannon-labs/scu/protocol"
+)
+
+// What can be wrong with the request or with the disk; the rest is a bug or a broken file system.
+var (
+	ErrNotFound   = errors.New("not found")
+	ErrNotRunning = errors.New("the job is not running")
+	ErrDamaged    = errors.New("the database is damaged")
+	ErrDiskFull   = errors.New("no space is left on the device")
+)
+
+// NewerSchemaError says that a newer program has written the database.
+type NewerSchemaError struct {
+	Path         string
+	Found, Known int // schema versions
+}
+
+func (e *NewerSchemaError) Error() string {
+	return fmt.Sprintf("the job store %s has schema version %d, but this program knows versions up to %d: a newer scu has used it; "+
+		"run that one, or name another directory in SCU_HOME", e.Path, e.Found, e.Known)
+}
+
+// NameTakenError says that a living job has the name already.
+type NameTakenError struct {
+	Name   string
+	JobID  string // the job that has it
+	Status protocol.Status
+}
+
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("the name %q belongs to job %s, which is %s", e.Name, e.JobID, e.Status)
+}
+
+// RequestReusedError says that a request id came again with another specification.
+type RequestReusedError struct{ RequestID, JobID string }
+
+func (e *RequestReusedError) Error() string {
+	return fmt.Sprintf("request_id %q was used for job %s with another specification", e.RequestID, e.JobID)
+}
+
+// explain says what was being done, adds the file's name to an error of SQLite, and makes the kinds that a person can
+// act on recognisable.
+func (s *Store) explain(action string, err error) error {
+	var sqlite sqlite3.Error
+	if !errors.As(err, &sqlite) {
+		return fmt.Errorf("%s: %w", action, err)
+	}
+	switch {
+	case sqlite.Code == sqlite3.ErrNotADB || sqlite.Code == sqlite3.ErrCorrupt:
+		return fmt.Errorf("%s: job store %s: %w (%w); stop the daemon and move the file, with its -wal and -shm, away to begin a new one: "+
+			"adapters stay in their directories, but the list of jobs is lost", action, s.path, ErrDamaged, err)
+	case sqlite.Code == sqlite3.ErrFull || sqlite.SystemErrno == syscall.ENOSPC:
+		return fmt.Errorf("%s: job store %s: %w (%w)", action, s.path, ErrDiskFull, err)
+	}
+	return fmt.Errorf("%s: job store %s: %w", action, s.path, err)
+}

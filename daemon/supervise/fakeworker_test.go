@@ -1,0 +1,122 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/protocol/frame"
+	"go.uber.org/goleak"
+)
+
+// TestMain lets the test binary be the worker, or the parent of one, when its first argument says so.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "fake-worker" {
+		fakeWorker(os.Args[2])
+		os.Exit(0)
+	}
+	if len(os.Args) > 2 && os.Args[1] == "fake-daemon" {
+		fakeDaemon(os.Args[2])
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// fakeWorker behaves in one of the ways that a worker can.
+func fakeWorker(behaviour string) {
+	orders := frame.NewReader(os.NewFile(frame.OrderDescriptor, "orders"))
+	events := frame.NewWriter(os.NewFile(frame.EventDescriptor, "events"))
+	say := func(event frame.Event) {
+		if err := events.Write(&event); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(9)
+		}
+	}
+	var order frame.Order
+	if err := orders.Read(&order); err != nil || order.Start == nil {
+		fmt.Fprintln(os.Stderr, "no start order:", err)
+		os.Exit(8)
+	}
+	switch behaviour {
+	case "done":
+		say(frame.Event{Heartbeat: &frame.Heartbeat{}})
+		say(frame.Event{Phase: &frame.Phase{Phase: protocol.PhaseTraining}})
+		say(frame.Event{Log: &frame.Log{Message: order.Start.JobID + " " + os.Getenv("GLIBC_TUNABLES") + " " + os.Getenv("EXTRA")}})
+		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
+	case "failed":
+		say(frame.Event{Failed: protocol.NewError(protocol.CodeDatasetInvalid, "row 3 is empty")})
+		os.Exit(1)
+	case "exit 3":
+		for i := range 100 {
+			fmt.Fprintf(os.Stderr, "line %d\n", i)
+		}
+		os.Exit(3)
+	case "exit 0":
+	case "panic":
+		panic("the tensor has no shape")
+	case "sigterm itself":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		select {}
+	case "sigkill itself":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	case "garbage":
+		_, _ = os.NewFile(frame.EventDescriptor, "events").Write([]byte{0xc1, 0xc1, 0xc1})
+		block()
+	case "silent":
+		block()
+	case "obey":
+		say(frame.Event{Log: &frame.Log{Message: "ready"}})
+		if err := orders.Read(&order); err != nil || order.Cancel == nil {
+			os.Exit(7)
+		}
+		say(frame.Event{Failed: protocol.NewError(protocol.CodeCancelled, "%s", order.Cancel.Reason)})
+	case "needs sigterm":
+		say(frame.Event{Log: &frame.Log{Message: "ready"}})
+		block()
+	case "needs sigkill":
+		signal.Ignore(syscall.SIGTERM)
+		say(frame.Event{Log: &frame.Log{Message: "ready"}})
+		block()
+	case "linger":
+		signal.Ignore(syscall.SIGTERM)
+		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
+		block()
+	case "grandchild":
+		child := exec.Command("sleep", "1000") // holds every pipe of its parent
+		child.Stderr = os.Stderr
+		child.ExtraFiles = []*os.File{os.NewFile(frame.OrderDescriptor, "orders"), os.NewFile(frame.EventDescriptor, "events")}
+		if err := child.Start(); err != nil {
+			os.Exit(7)
+		}
+		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
+	default:
+		fmt.Fprintln(os.Stderr, "unknown behaviour", behaviour)
+		os.Exit(6)
+	}
+}
+
+// block is forever to a test, and not to a forgotten process.
+func block() {
+	time.Sleep(5 * time.Minute)
+}
+
+// fakeDaemon launches a worker that ignores everything, tells its process id, and waits to be killed.
+func fakeDaemon(logDir string) {
+	local := Local{Command: []string{os.Args[0], "fake-worker", "needs sigkill"}, LogDir: logDir}
+	worker, err := local.Launch(context.Background(), frame.Start{JobID: "j"})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	<-worker.Events()
+	fmt.Println(worker.(*process).command.Process.Pid)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	block()
+}

@@ -1,0 +1,247 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/lora"
+	"github.com/shannon-labs/scu/trainer/plan"
+	"github.com/shannon-labs/scu/trainer/scu"
+)
+
+func TestTrainingLowersTheLossOnHeldOutRows(t *testing.T) {
+	job := tinyJob(t, map[string]any{"max_steps": 30, "eval_every": 10})
+	result, told := mustTrain(t, job)
+	before, after := *result.Summary.BaseValDataBPT, *result.Summary.ValDataBPT
+	if !(after < 0.9*before) {
+		t.Errorf("held-out DataBPT went from %.3f to %.3f", before, after)
+	}
+	if len(told.steps) != 30 || told.steps[29].Step != 30 {
+		t.Errorf("%d steps were told, want 30", len(told.steps))
+	}
+	var steps []int
+	for _, e := range told.evaluations {
+		steps = append(steps, e.Step)
+	}
+	if !slices.Equal(steps, []int{0, 10, 20, 30}) || told.steps[9].ValDataBPT == nil || told.steps[8].ValDataBPT != nil {
+		t.Errorf("evaluated after the steps %v, want 0 10 20 30", steps)
+	}
+	want := []protocol.Phase{protocol.PhaseTokenizing, protocol.PhaseLoading, protocol.PhaseCompiling, protocol.PhaseEvaluating, protocol.PhaseTraining}
+	if !slices.Equal(told.phases[:5], want) || told.phases[len(told.phases)-1] != protocol.PhaseSaving {
+		t.Errorf("phases %v", told.phases)
+	}
+	if result.Summary.ReloadMaxAbsDiff != 0 || result.Saved.SizeBytes == 0 || len(result.Saved.SHA256) != 64 {
+		t.Errorf("saved %+v", result.Saved)
+	}
+}
+
+// Each step's figures follow from the definitions, and λ from the controller.
+func TestMetricsFollowTheDefinitions(t *testing.T) {
+	job := tinyJob(t, map[string]any{"deadband": 0.0001})
+	_, told := mustTrain(t, job)
+	config := &told.plan.Config
+	controller, err := scu.NewController(plan.ControllerParameters(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range told.steps {
+		if float64(m.LambdaValue) != controller.State().Lambda {
+			t.Errorf("step %d: λ is %v, want %v", m.Step, m.LambdaValue, controller.State().Lambda)
+		}
+		if got, want := float64(m.SRatio), scu.Ratio(float64(m.DataBPT), float64(m.ParamBPT)); got != want {
+			t.Errorf("step %d: S is %v, want %v", m.Step, got, want)
+		}
+		objective := (float64(m.DataBPT) + float64(m.LambdaValue*m.ParamBPT)) * math.Ln2
+		if math.Abs(float64(m.Loss)-objective) > 1e-9 {
+			t.Errorf("step %d: the objective is %v, want %v", m.Step, m.Loss, objective)
+		}
+		if err := controller.Step(float64(m.SRatio)); err != nil {
+			t.Fatal(err)
+		}
+		if float64(m.Integral) != controller.State().Integral || float64(m.SSmoothed) != controller.State().Smoothed {
+			t.Errorf("step %d: I %v and Ŝ %v, want %+v", m.Step, m.Integral, m.SSmoothed, controller.State())
+		}
+		if m.TargetTokens <= 0 || m.Tokens < m.TargetTokens || !(m.GradNorm > 0) {
+			t.Errorf("step %d: %+v", m.Step, m)
+		}
+	}
+	// At step 1 the adapter is as it was made, so Σw² is what its seed gives.
+	squares := 0.0
+	for _, w := range initialAdapterOf(t, job) {
+		squares += float64(w) * float64(w)
+	}
+	prior := scu.Prior{Sigma: config.PriorSigma, TargetTokens: told.plan.TargetTokens}
+	if got, want := float64(told.steps[0].ParamBPT), prior.BitsPerToken(squares); math.Abs(got/want-1) > 1e-6 {
+		t.Errorf("ParamBPT of step 1 is %v, want %v", got, want)
+	}
+}
+
+func initialAdapterOf(t *testing.T, job Job) []float32 {
+	t.Helper()
+	adapter, err := lora.Load(mustTrainOnce(t, job), archOf(t, job))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return adapter.Layout.Initial(job.Config.Seed)
+}
+
+func readWeights(t *testing.T, directory string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(directory, lora.WeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func TestTheSameSeedGivesTheSameAdapterAndAnotherDoesNot(t *testing.T) {
+	first := readWeights(t, mustTrainOnce(t, tinyJob(t, nil)))
+	if !bytes.Equal(first, readWeights(t, mustTrainOnce(t, tinyJob(t, nil)))) {
+		t.Error("the same job gave another adapter")
+	}
+	if bytes.Equal(first, readWeights(t, mustTrainOnce(t, tinyJob(t, map[string]any{"seed": 43})))) {
+		t.Error("another seed gave the same adapter")
+	}
+}
+
+func mustTrainOnce(t *testing.T, job Job) string {
+	t.Helper()
+	if _, err := os.Stat(job.Output); err != nil {
+		mustTrain(t, job)
+	}
+	return job.Output
+}
+
+// A prior that is only added to the reported loss leaves the adapter as it is whatever λ; ours is in the gradient.
+func TestLambdaChangesTheAdapter(t *testing.T) {
+	weak := readWeights(t, mustTrainOnce(t, tinyJob(t, map[string]any{"scu_mode": "fixed", "lambda_init": 1e-4})))
+	strong := readWeights(t, mustTrainOnce(t, tinyJob(t, map[string]any{"scu_mode": "fixed", "lambda_init": 1e6})))
+	if bytes.Equal(weak, strong) {
+		t.Error("λ = 1e-4 and λ = 1e6 gave the same adapter")
+	}
+}
+
+func TestModesLogTheSameMetrics(t *testing.T) {
+	for mode, lambda := range map[string]float64{"pi": 1, "fixed": 0.25, "off": 0} {
+		_, told := mustTrain(t, tinyJob(t, map[string]any{"scu_mode": mode, "lambda_init": max(lambda, 0.25), "max_steps": 2}))
+		for _, m := range told.steps {
+			if mode != "pi" && float64(m.LambdaValue) != lambda {
+				t.Errorf("%s: λ is %v, want %v", mode, m.LambdaValue, lambda)
+			}
+			if !(m.SRatio > 0) || !(m.SSmoothed > 0) || !(m.ParamBPT > 0) {
+				t.Errorf("%s: %+v", mode, m)
+			}
+		}
+	}
+}
+
+// Packed or not, the same rows in one step have the same loss and move the adapter alike.
+func TestPackingChangesNothingButTheSpeed(t *testing.T) {
+	settings := map[string]any{"max_steps": 1, "grad_accum": 1000, "micro_batch": 4, "lora_dropout": 0}
+	_, packed := mustTrain(t, tinyJob(t, settings))
+	settings["packing"] = "off"
+	_, unpacked := mustTrain(t, tinyJob(t, settings))
+	a, b := packed.steps[0], unpacked.steps[0]
+	if a.TargetTokens != b.TargetTokens || a.TargetTokens != packed.plan.TargetTokens {
+		t.Fatalf("%d and %d target tokens, want all %d", a.TargetTokens, b.TargetTokens, packed.plan.TargetTokens)
+	}
+	if math.Abs(float64(a.DataBPT/b.DataBPT)-1) > 1e-5 || math.Abs(float64(a.GradNorm/b.GradNorm)-1) > 1e-4 {
+		t.Errorf("packed %v and %v, unpacked %v and %v", a.DataBPT, a.GradNorm, b.DataBPT, b.GradNorm)
+	}
+}
+
+// Accumulated micro-batches are the large batch, though they hold different numbers of targets.
+func TestAccumulationEqualsTheLargeBatch(t *testing.T) {
+	settings := map[string]any{"max_steps": 1, "lora_dropout": 0, "micro_batch": 1, "grad_accum": 1000}
+	_, small := mustTrain(t, tinyJob(t, settings))
+	settings["micro_batch"], settings["grad_accum"] = 1000, 1
+	_, large := mustTrain(t, tinyJob(t, settings))
+	a, b := small.steps[0], large.steps[0]
+	if math.Abs(float64(a.DataBPT/b.DataBPT)-1) > 1e-5 || math.Abs(float64(a.GradNorm/b.GradNorm)-1) > 1e-5 {
+		t.Errorf("accumulated %v and %v, at once %v and %v", a.DataBPT, a.GradNorm, b.DataBPT, b.GradNorm)
+	}
+}
+
+func TestCancelLeavesNothingOnDisk(t *testing.T) {
+	job := tinyJob(t, map[string]any{"max_steps": 1000})
+	ctx, cancel := context.WithCancel(t.Context())
+	told := &recorder{onStep: func(step int) {
+		if step == 3 {
+			cancel()
+		}
+	}}
+	if _, err := Train(ctx, job, told); !errors.Is(err, context.Canceled) {
+		t.Fatalf("the job ended with %v", err)
+	}
+	if len(told.steps) != 3 {
+		t.Errorf("%d steps were taken after all", len(told.steps))
+	}
+	if entries, err := os.ReadDir(filepath.Dir(job.Output)); err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v (%v)", entries, err)
+	}
+}
+
+func TestGoingOnFromAnAdapter(t *testing.T) {
+	job := tinyJob(t, nil)
+	_, first := mustTrain(t, job)
+	again := tinyJob(t, map[string]any{"lora_dropout": 0})
+	again.InitAdapter, again.TrainData = job.Output, job.TrainData
+	_, second := mustTrain(t, again)
+	if !(second.steps[0].DataBPT < first.steps[0].DataBPT) || second.evaluations[0].DataBPT != first.evaluations[0].DataBPT {
+		t.Errorf("begins at %v bits, the first run at %v; base %v and %v", second.steps[0].DataBPT, first.steps[0].DataBPT,
+			second.evaluations[0].DataBPT, first.evaluations[0].DataBPT)
+	}
+	other := tinyJob(t, map[string]any{"lora_r": 2})
+	other.InitAdapter = job.Output
+	_, err := Train(t.Context(), other, &recorder{})
+	var failure *protocol.Error
+	if !errors.As(err, &failure) || failure.Code != protocol.CodeInvalidConfig {
+		t.Errorf("another rank: %v", err)
+	}
+}
+
+func TestANonFiniteLossStopsTheJobAndSaysWhere(t *testing.T) {
+	job := tinyJob(t, map[string]any{"learning_rate": 10, "max_steps": 50, "lora_alpha": 1e38, "non_finite_limit": 2})
+	_, err := Train(t.Context(), job, &recorder{})
+	var failure *protocol.Error
+	if !errors.As(err, &failure) || failure.Code != protocol.CodeNonFinite || failure.Hint == "" {
+		t.Errorf("the job ended with %v", err)
+	}
+	if _, err := os.Stat(job.Output); err == nil {
+		t.Error("an adapter was saved")
+	}
+}
+
+func TestWhatCannotBeTrainedIsRefused(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.jsonl")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*Job)
+		code   protocol.ErrorCode
+	}{
+		"no model":        {func(j *Job) { j.Model = "/nowhere" }, protocol.CodeModelNotFound},
+		"no data":         {func(j *Job) { j.TrainData = "/nowhere.jsonl" }, protocol.CodeDatasetInvalid},
+		"empty data":      {func(j *Job) { j.TrainData = empty }, protocol.CodeDatasetInvalid},
+		"all cut away":    {func(j *Job) { j.Config.BlockSize = 3 }, protocol.CodeDatasetInvalid},
+		"no plugin":       {func(j *Job) { j.Device = "cuda" }, protocol.CodeDeviceNotFound},
+		"no such device":  {func(j *Job) { j.Device = "abacus" }, protocol.CodeDeviceNotFound},
+		"no such adapter": {func(j *Job) { j.InitAdapter = "/nowhere" }, protocol.CodeInvalidConfig},
+	} {
+		job := tinyJob(t, nil)
+		c.change(&job)
+		_, err := Train(t.Context(), job, &recorder{})
+		var failure *protocol.Error
+		if !errors.As(err, &failure) || failure.Code != c.code {
+			t.Errorf("%s: %v, want code %s", name, err, c.code)
+		}
+	}
+}
