@@ -44,7 +44,7 @@ func copyAdapter(ctx context.Context, adapter *protocol.AdapterArtifact, directo
 	if inUse {
 		err = moveEach(adapter.AdapterFiles, temporary, directory)
 	} else if err = os.Chmod(temporary, 0o755); err == nil {
-		err = os.Rename(temporary, directory) // over an empty directory too
+		err = syscall.Rename(temporary, directory) // unlike os.Rename, over an empty directory too
 	}
 	if err == nil {
 		err = syncDirectory(parent)

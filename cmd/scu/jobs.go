@@ -65,6 +65,14 @@ func listJobs(ctx context.Context, client *rpc.Client, filter protocol.ListParam
 	}
 }
 
+// statusWord is a job's status, with its phase while it runs.
+func statusWord(status *protocol.TrainingStatus) string {
+	if status.Status == protocol.StatusRunning && status.Phase != "" {
+		return fmt.Sprintf("%s, %s", status.Status, status.Phase)
+	}
+	return string(status.Status)
+}
+
 func (c *console) printJobs(jobs []protocol.TrainingStatus) error {
 	if len(jobs) == 0 {
 		c.note("no jobs; start one with: scu train")
@@ -83,7 +91,7 @@ func (c *console) printJobs(jobs []protocol.TrainingStatus) error {
 			steps = "–"
 		}
 		age := progress.Elapsed(time.Since(jobs[n].CreatedAt))
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", state.Name, state.Phase(), steps, bits, ratio, age, jobs[n].JobID)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", state.Name, statusWord(&jobs[n]), steps, bits, ratio, age, jobs[n].JobID)
 	}
 	return table.Flush()
 }

@@ -203,7 +203,12 @@ func (r *rig) meanGradient(t *testing.T, batch *data.Batch) map[string][]float32
 	for i := range values {
 		values[i] /= float32(len(nll))
 	}
-	return byName(&lora.Adapter{Layout: r.adapter.Layout, Values: values})
+	return byName(r.adapterWith(values))
+}
+
+// adapterWith gives values the layout of the rig's adapter.
+func (r *rig) adapterWith(values []float32) *lora.Adapter {
+	return &lora.Adapter{Layout: r.adapter.Layout, Values: values}
 }
 
 func byName(adapter *lora.Adapter) map[string][]float32 {
@@ -300,6 +305,6 @@ func repeatTraining(t *testing.T, name string, want oracle.Training) {
 		near(t, fmt.Sprintf("gradient norm of step %d", step), moved.GradNorm, expected.GradientNorm, gradientTolerance)
 		near(t, fmt.Sprintf("Σw² before step %d", step), moved.Squares, expected.SumSquares, trainingTolerance)
 	}
-	final := byName(&lora.Adapter{Layout: r.adapter.Layout, Values: optimizer.Adapter().Values()})
+	final := byName(r.adapterWith(optimizer.Adapter().Values()))
 	compareNamed(t, "weights after ten steps", final, want.Final, trainingTolerance)
 }

@@ -78,8 +78,9 @@ func (b *Bars) Close() {
 }
 
 func (l *liveBar) show(state *State) {
-	left := state.Name + "  " + state.Phase() + "  "
-	right := strings.TrimRight("  "+state.Steps()+"  "+state.Measures(), " ")
+	// Every phase takes the same room, so that the bar stays where it is.
+	left := fmt.Sprintf("%s  %-13s", state.Name, state.Phase())
+	right := strings.TrimRight(" "+state.Steps()+"  "+state.Measures(), " ")
 	l.left.Store(&left)
 	l.right.Store(&right)
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/shannon-labs/scu/protocol"
+)
+
+// TestWrongUsage needs no daemon: none of these may start one.
+func TestWrongUsage(t *testing.T) {
+	t.Parallel()
+	home := newHome(t)
+	cases := map[string]struct {
+		arguments string
+		want      string
+	}{
+		"unknown verb":         {"trian", "trian"},
+		"unknown flag":         {"jobs --colour", "colour"},
+		"no base model":        {"train --dataset x.jsonl", "--base-model is missing"},
+		"no data":              {"train --base-model m", "--dataset is missing"},
+		"flag of a wrong kind": {"train --base-model m --dataset d --target-s much", "target-s"},
+		"setting without =":    {"train --base-model m --dataset d --set lora_r", "key=value"},
+		"setting twice":        {"train --base-model m --dataset d --set lora_r=1 --set lora_r=2", "twice"},
+		"name missing":         {"logs", "arg"},
+		"two names":            {"status a b", "arg"},
+		"unknown status":       {"jobs --status done", "done"},
+		"negative limit":       {"jobs --limit -1", "--limit"},
+		"no output":            {"download a", "--output is missing"},
+		"negative cursor":      {"events a --after -3", "--after"},
+		"daemon's verb":        {"daemon strat", "strat"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := scu(t, home, append(strings.Fields(c.arguments), "--json")...).expect(t, exitUsage, c.want)
+			var printed map[string]protocol.Error
+			if err := json.Unmarshal([]byte(got.stdout), &printed); err != nil || printed["error"].Code != codeUsage {
+				t.Errorf("standard output is %q, want an error object (%v)", got.stdout, err)
+			}
+			if !strings.HasPrefix(got.stderr, "scu: ") || !strings.Contains(got.stderr, "\n  hint: ") {
+				t.Errorf("standard error is not in the form of an error: %q", got.stderr)
+			}
+		})
+	}
+}
+
+func TestRefusalsAreNotUsage(t *testing.T) {
+	t.Parallel()
+	home := newHome(t)
+	scu(t, home, "train", "--base-model", "m", "--dataset", "d", "--target-s", "7").expect(t, exitFailed, "target_s is 7")
+	scu(t, home, "train", "--base-model", "m", "--dataset", "d", "--name", "../x").expect(t, exitFailed, "adapter_name")
+	scu(t, home, "setup", "--device", "cuda").expect(t, exitFailed, `no plugin for device "cuda"`)
+	scu(t, "/dev/null/home", "setup").expect(t, exitFailed, "/dev/null/home")
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	t.Parallel()
+	home := newHome(t)
+	if help := scu(t, home, "--help").expect(t, 0, ""); !strings.Contains(help.stdout, "train") || strings.Contains(help.stdout, "worker") {
+		t.Errorf("help lists the wrong verbs:\n%s", help.stdout)
+	}
+	report := decode[versionReport](t, scu(t, home, "version", "--json").expect(t, 0, ""))
+	if report.Version != version || report.BuildID == "unknown" || report.BuildID != buildID() {
+		t.Errorf("version printed %+v; this very program's build is %s", report, buildID())
+	}
+}

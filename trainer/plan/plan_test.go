@@ -1,0 +1,281 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/oracle"
+	"github.com/shannon-labs/scu/trainer/scu"
+)
+
+var cpuPlanner = Planner{Device: "cpu"}
+
+// writeRows writes a file and returns its path.
+func writeRows(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func textRows(count int) string {
+	var rows strings.Builder
+	for i := range count {
+		fmt.Fprintf(&rows, `{"text":"row %d says %s"}`+"\n", i, strings.Repeat("words ", 1+i%7))
+	}
+	return rows.String()
+}
+
+func tinySpec(t *testing.T, overrides map[string]any) protocol.JobSpec {
+	t.Helper()
+	return protocol.JobSpec{
+		BaseModel: oracle.Load(t, "untied").ModelDirectory, TrainData: writeRows(t, "rows.jsonl", textRows(60)), ConfigOverrides: overrides,
+	}
+}
+
+func TestDefaultsFollowTheModelsSize(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		parameters   int64
+		targetS      float64
+		rank         int
+		learningRate float64
+	}{
+		{1_000_000, 0.005, 8, 1e-4},
+		{135_000_000, 0.005, 8, 1e-4},
+		{360_000_000, 0.008, 8, 8e-5},
+		{1_100_000_000, 0.01, 16, 5e-5},
+		{3_200_000_000, 0.02, 32, 3e-5},
+		{8_000_000_000, 0.03, 64, 2e-5},
+		{70_000_000_000, 0.04, 64, 1e-5},
+	} {
+		config, reasons, failure := defaults(situation{parameters: c.parameters, dataBytes: 1 << 30, context: 4096, device: "cuda"})
+		if failure != nil {
+			t.Fatal(failure)
+		}
+		if config.TargetS != c.targetS || config.LoraR != c.rank || config.LearningRate != c.learningRate || config.LoraAlpha != 2*float64(c.rank) {
+			t.Errorf("%d parameters: %+v", c.parameters, config)
+		}
+		if reasons["target_s"] == "" || reasons["lora_r"] == "" {
+			t.Errorf("%d parameters: no reasons in %v", c.parameters, reasons)
+		}
+		if failure := check(&config); failure != nil {
+			t.Errorf("%d parameters: the defaults are refused: %v", c.parameters, failure)
+		}
+	}
+}
+
+func TestSmallDataSetsGetASmallerTargetAndRank(t *testing.T) {
+	t.Parallel()
+	config, _, failure := defaults(situation{parameters: 7e9, dataBytes: 100_000, context: 4096, device: "cpu"})
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	if config.TargetS != 0.021 || config.LoraR != 16 || config.LoraAlpha != 32 || config.Epochs != 3 || config.MicroBatch != 1 {
+		t.Errorf("%+v", config)
+	}
+}
+
+func TestPresetsSetTheTarget(t *testing.T) {
+	t.Parallel()
+	for preset, want := range presets {
+		config, _, failure := defaults(situation{parameters: 1e9, dataBytes: 1 << 30, context: 4096, device: "cuda", preset: preset})
+		if failure != nil || config.TargetS != want {
+			t.Errorf("%s: S* is %g (%v), want %g", preset, config.TargetS, failure, want)
+		}
+	}
+	if _, _, failure := defaults(situation{parameters: 1e9, preset: "magic", context: 64}); failure == nil || !strings.Contains(failure.Hint, "instruction") {
+		t.Errorf("an unknown preset: %v", failure)
+	}
+}
+
+func TestOverridesTakeTheTypesThatJSONAndShellsGive(t *testing.T) {
+	t.Parallel()
+	spec := tinySpec(t, map[string]any{
+		"lora_r": float64(4), "learning_rate": 1e-3, "target_modules": "q_proj, v_proj", "scu_mode": "fixed", "prior_sigma": "auto", "max_steps": 7,
+	})
+	prepared, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), spec)
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	c := prepared.Config
+	if c.LoraR != 4 || c.LoraAlpha != 8 || c.LearningRate != 1e-3 || strings.Join(c.TargetModules, " ") != "q_proj v_proj" || c.Mode != "fixed" || c.PriorSigma != 0 || c.MaxSteps != 7 {
+		t.Errorf("%+v", c)
+	}
+	if prepared.Reasons["lora_r"] != "as asked for" || prepared.Reasons["lora_alpha"] == "" {
+		t.Errorf("reasons %v", prepared.Reasons)
+	}
+}
+
+func TestWrongSettingsAreRefusedByName(t *testing.T) {
+	t.Parallel()
+	for key, value := range map[string]any{
+		"lora_r": 0, "lora_alpha": -1, "lora_dropout": 1.0, "target_modules": "q_proj,head", "learning_rate": -1, "schedule": "zigzag",
+		"warmup_ratio": 2, "weight_decay": -1, "max_grad_norm": -1, "micro_batch": 0, "grad_accum": 0, "block_size": 1, "packing": "maybe",
+		"overlong": "explode", "train_on": "nothing", "val_fraction": 1, "epochs": -1, "max_steps": -1, "eval_every": -1, "precision": "f8",
+		"scu_mode": "pid", "target_s": 0, "kp": -1, "ki": -1, "deadband": -1, "lambda_init": 5, "lambda_min": 0, "prior_sigma": -1,
+		"prior_center": "left", "non_finite_limit": 0, "seed": "abc",
+	} {
+		_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{key: value}))
+		if failure == nil || failure.Code != protocol.CodeInvalidConfig || !strings.Contains(failure.Message, key) {
+			t.Errorf("%s = %v: %v", key, value, failure)
+		}
+	}
+	_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"learning_rte": 1}))
+	if failure == nil || !strings.Contains(failure.Hint, "did you mean learning_rate?") {
+		t.Errorf("a misspelt key: %v", failure)
+	}
+	_, failure = cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"lora_r": nil}))
+	if failure == nil {
+		t.Error("a null setting was accepted")
+	}
+	_, failure = cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"block_size": 100_000}))
+	if failure == nil || !strings.Contains(failure.Message, "256") {
+		t.Errorf("a block beyond the model's context: %v", failure)
+	}
+}
+
+// Where λ is constant, the bounds of the controller do not matter.
+func TestAFixedLambdaMayBeAnyNumber(t *testing.T) {
+	t.Parallel()
+	for _, lambda := range []float64{0, 1e-4, 1e6} {
+		if _, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"scu_mode": "fixed", "lambda_init": lambda})); failure != nil {
+			t.Errorf("λ = %g: %v", lambda, failure)
+		}
+	}
+}
+
+func TestModelsAreFoundByPathAndByName(t *testing.T) {
+	t.Parallel()
+	home, spec := t.TempDir(), tinySpec(t, nil)
+	if err := os.CopyFS(filepath.Join(home, "models", "tiny"), os.DirFS(spec.BaseModel)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{spec.BaseModel, "tiny"} {
+		spec.BaseModel = name
+		if _, failure := cpuPlanner.Prepare(t.Context(), home, spec); failure != nil {
+			t.Errorf("%s: %v", name, failure)
+		}
+	}
+	for _, name := range []string{"absent", "/nowhere/model", "../models/tiny", "tiny/..", ""} {
+		spec.BaseModel = name
+		_, failure := cpuPlanner.Prepare(t.Context(), home, spec)
+		if failure == nil || failure.Code != protocol.CodeModelNotFound || !strings.Contains(failure.Hint, "tiny") {
+			t.Errorf("%q: %v", name, failure)
+		}
+	}
+	if _, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), spec); failure == nil || !strings.Contains(failure.Hint, "scu setup") {
+		t.Errorf("nothing installed: %v", failure)
+	}
+}
+
+func TestBadRowsAreRefusedBeforeTheJobIsQueued(t *testing.T) {
+	t.Parallel()
+	for name, content := range map[string]string{
+		"empty":         "",
+		"no field":      `{"text":"fine"}` + "\n" + `{"question":"why?","reply":"because"}`,
+		"not JSON":      `{"text":`,
+		"not an object": `["text"]`,
+	} {
+		spec := tinySpec(t, nil)
+		spec.TrainData = writeRows(t, "rows.jsonl", content)
+		_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), spec)
+		if failure == nil || failure.Code != protocol.CodeDatasetInvalid || !strings.Contains(failure.Message, spec.TrainData) {
+			t.Errorf("%s: %v", name, failure)
+		}
+		if name == "no field" && (!strings.Contains(failure.Message, "row 2") || !strings.Contains(failure.Message, "question")) {
+			t.Errorf("%s: %v", name, failure)
+		}
+	}
+	spec := tinySpec(t, nil)
+	spec.ValData = filepath.Join(t.TempDir(), "absent.jsonl")
+	if _, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), spec); failure == nil || failure.Code != protocol.CodeDatasetInvalid {
+		t.Errorf("absent held-out rows: %v", failure)
+	}
+}
+
+func TestEstimateSettlesThePrior(t *testing.T) {
+	t.Parallel()
+	plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"lora_r": 4, "block_size": 64}))
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	c := plan.Config
+	if plan.TrainRows+plan.ValRows != 60 || plan.ValRows == 0 || plan.TargetTokens < 60 || plan.TotalSteps < 1 || c.PriorSigma <= 0 {
+		t.Fatalf("%+v", plan)
+	}
+	if math.Abs(plan.PredictedStartS-c.TargetS) > 1e-9 {
+		t.Errorf("an automatic prior begins at S %g, want the target %g", plan.PredictedStartS, c.TargetS)
+	}
+	// Three layers of seven matrices, each with E[ΣA²] = r/3.
+	prior := scu.Prior{Sigma: c.PriorSigma, TargetTokens: plan.TargetTokens}
+	if got := scu.Ratio(plan.AssumedDataBPT, prior.BitsPerToken(3*7*4.0/3)); math.Abs(got-plan.PredictedStartS) > 1e-9 {
+		t.Errorf("S at step 0 is %g by hand and %g in the plan", got, plan.PredictedStartS)
+	}
+	if len(plan.Warnings) != 0 {
+		t.Errorf("warnings %v", plan.Warnings)
+	}
+}
+
+func TestATargetOutOfReachIsAWarningThatSaysWhatWouldDo(t *testing.T) {
+	t.Parallel()
+	for _, sigma := range []float64{0.001, 1e5} {
+		plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"prior_sigma": sigma, "max_steps": 3}))
+		if failure != nil {
+			t.Fatal(failure)
+		}
+		if len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "prior_sigma") {
+			t.Errorf("σ = %g begins at S %g: warnings %q", sigma, plan.PredictedStartS, plan.Warnings)
+		}
+	}
+}
+
+func TestMaxStepsWinsOverEpochs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		overrides map[string]any
+		want      int
+	}{
+		{map[string]any{"max_steps": 1000, "epochs": 1}, 1000},
+		{map[string]any{"max_steps": 2, "epochs": 50}, 2},
+		{map[string]any{"epochs": 0.001}, 1},
+	} {
+		plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), tinySpec(t, c.overrides))
+		if failure != nil || plan.TotalSteps != c.want {
+			t.Errorf("%v: %+v (%v)", c.overrides, plan, failure)
+		}
+	}
+}
+
+func TestRowsCutOrLeftOutAreCountedInWarnings(t *testing.T) {
+	t.Parallel()
+	spec := tinySpec(t, map[string]any{"block_size": 12, "val_fraction": 0})
+	spec.TrainData = writeRows(t, "rows.jsonl", `{"prompt":"a prompt that is longer than the block","completion":"x"}`+"\n"+`{"text":"a text that is longer than the block"}`+"\n")
+	plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	all := strings.Join(plan.Warnings, "\n")
+	for _, part := range []string{"2 of 2 training rows were longer", "1 of 2 training rows have no target", "no rows are held out"} {
+		if !strings.Contains(all, part) {
+			t.Errorf("the warnings do not say %q:\n%s", part, all)
+		}
+	}
+}
+
+func TestEveryTargetCutAwayIsAnError(t *testing.T) {
+	t.Parallel()
+	spec := tinySpec(t, map[string]any{"block_size": 4, "val_fraction": 0})
+	spec.TrainData = writeRows(t, "rows.jsonl", `{"prompt":"a prompt that is longer than the block","completion":"x"}`)
+	_, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
+	if failure == nil || failure.Code != protocol.CodeDatasetInvalid || !strings.Contains(failure.Message, "block_size") {
+		t.Errorf("%v", failure)
+	}
+}
