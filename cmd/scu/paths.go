@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/shannon-labs/scu/protocol"
 )
 
 // absolutePath makes a path whole, since the daemon has another working directory; empty stays empty.
@@ -22,7 +24,7 @@ func absolutePath(path string) (string, error) {
 // resolveModel makes a base model that is a path absolute. The name of a model that is installed in home stays a name,
 // even where a file of that name lies in the working directory, and so does what is no path at all.
 func resolveModel(home, model string) (string, error) {
-	if filepath.IsLocal(model) {
+	if protocol.ValidateName("base_model", model) == nil {
 		if _, err := os.Stat(filepath.Join(home, "models", model)); err == nil {
 			return model, nil
 		}

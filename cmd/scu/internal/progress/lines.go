@@ -64,8 +64,8 @@ func NewLines(out io.Writer, named bool) *Lines {
 // Begin prints how the job stands.
 func (l *Lines) Begin(job *protocol.Job) {
 	l.board.begin(job, func(state *State) {
-		line := strings.TrimRight(state.Phase()+"  "+state.Steps(), " ")
-		l.print(job.JobID, state, line)
+		line := state.Phase() + "  " + state.Steps() + "  " + state.Measures()
+		l.print(job.JobID, state, strings.TrimRight(line, " "))
 	})
 }
 
