@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -226,6 +228,7 @@ func within(outer, path string) bool {
 
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
+	showSourcesToTestCache(t)
 	command := exec.CommandContext(t.Context(), "go", "list", "-deps",
 		"-json=ImportPath,Standard,Imports,Deps,TestImports,XTestImports", "./...")
 	var complaints bytes.Buffer
@@ -243,5 +246,21 @@ func listPackages(t *testing.T) []listedPackage {
 			t.Fatalf("read what go list printed: %v", err)
 		}
 		packages = append(packages, p)
+	}
+}
+
+// showSourcesToTestCache looks into every directory of the repository. Go's cache of test results knows which files and
+// directories a test has opened, but not what a child such as go list has read; without this an old result would stand
+// after a change of imports.
+func showSourcesToTestCache(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && (path == "bin" || strings.HasPrefix(entry.Name(), ".") && path != ".") {
+			return filepath.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("look through the repository: %v", err)
 	}
 }

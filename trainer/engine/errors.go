@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/model"
 	"github.com/shannon-labs/scu/trainer/plan"
 )
 
@@ -27,6 +28,15 @@ func explain(err error) error {
 			WithHint("lower block_size or micro_batch")
 	}
 	return plan.Explain(err)
+}
+
+// findPlugin finds the XLA plugin of a device, or says how to install it.
+func findPlugin(device, directory string) (string, error) {
+	plugin, err := model.FindPlugin(device, directory)
+	if err != nil {
+		return "", protocol.NewError(protocol.CodeDeviceNotFound, "%v", err).WithHint("install it with: scu setup --device %s", device)
+	}
+	return plugin, nil
 }
 
 // isOutOfMemory knows XLA's words for it: its errors come as text.

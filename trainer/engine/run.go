@@ -78,9 +78,9 @@ func (r *run) close() {
 }
 
 func (r *run) train(ctx context.Context) (*Result, error) {
-	plugin, err := model.FindPlugin(r.job.Device, r.job.PluginDir)
+	plugin, err := findPlugin(r.job.Device, r.job.PluginDir)
 	if err != nil {
-		return nil, protocol.NewError(protocol.CodeDeviceNotFound, "%v", err)
+		return nil, err
 	}
 	r.observer.Phase(protocol.PhaseTokenizing)
 	if err := r.prepare(ctx); err != nil {
@@ -96,6 +96,11 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 	before, err := r.evaluateBase()
 	if err != nil {
 		return nil, err
+	}
+	if before != nil {
+		// The base model's own cost of a token replaces the assumed one, so that S begins where it was predicted.
+		plan.SettlePrior(r.plan, r.job.Config, r.layout, float64(*before))
+		r.observer.Plan(r.plan)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -56,9 +56,9 @@ func Open(o SessionOptions) (session *Session, err error) {
 		layout = s.adapter.Layout
 		s.vector, s.zero = model.NewVector(s.adapter.Values), model.NewVector(make([]float32, layout.Size))
 	}
-	plugin, err := model.FindPlugin(o.Device, o.PluginDir)
+	plugin, err := findPlugin(o.Device, o.PluginDir)
 	if err != nil {
-		return nil, protocol.NewError(protocol.CodeDeviceNotFound, "%v", err)
+		return nil, err
 	}
 	backend, err := model.OpenDevice(plugin)
 	if err != nil {

@@ -72,6 +72,10 @@ func TestMetricsFollowTheDefinitions(t *testing.T) {
 			t.Errorf("step %d: %+v", m.Step, m)
 		}
 	}
+	// Training begins at the target, but for the draw of A and of the first batch.
+	if s := float64(told.steps[0].SRatio); math.Abs(s/config.TargetS-1) > 0.3 || math.Abs(told.plan.PredictedStartS/config.TargetS-1) > 1e-6 {
+		t.Errorf("S begins at %g, predicted %g, target %g", s, told.plan.PredictedStartS, config.TargetS)
+	}
 	// At step 1 the adapter is as it was made, so Σw² is what its seed gives.
 	squares := 0.0
 	for _, w := range initialAdapterOf(t, job) {

@@ -33,7 +33,7 @@ func FindPlugin(device, directory string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("the XLA plugin %s is not installed in %s; install it with \"scu setup --device %s\"", name, directory, device)
+	return "", fmt.Errorf("the XLA plugin %s is not installed in %s", name, directory)
 }
 
 // OpenDevice loads the plugin at path and opens its device. It lasts as long as the process.

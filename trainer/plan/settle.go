@@ -11,7 +11,7 @@ import (
 )
 
 // Settle completes a plan once the rows are tokenised: N, the number of steps, the prior's width and the S at which
-// training will begin. stepsPerEpoch is how many optimizer steps one pass over the rows takes.
+// training will begin, these two for an assumed cost of a target token. stepsPerEpoch is how many optimizer steps one pass over the rows takes.
 func Settle(config protocol.SCUConfig, reasons map[string]string, arch weights.Config, layout *lora.Layout, set *Set, stepsPerEpoch int) *protocol.Plan {
 	p := &protocol.Plan{
 		Config: config, Reasons: map[string]string{}, BaseParameters: arch.Parameters(), AdapterWeights: int64(layout.Size),
@@ -28,7 +28,10 @@ func Settle(config protocol.SCUConfig, reasons map[string]string, arch weights.C
 	if set.ValRows == 0 {
 		p.Warnings = append(p.Warnings, "no rows are held out, so what the adapter gains on unseen text is not measured; give val_data or a val_fraction")
 	}
-	settlePrior(p, layout)
+	SettlePrior(p, config, layout, assumedDataBPT)
+	if warning := unreachable(p, layout); warning != "" {
+		p.Warnings = append(p.Warnings, warning)
+	}
 	return p
 }
 

@@ -2,8 +2,11 @@ package progress
 
 import "math"
 
+// drawable is above every value that is drawn; sums and differences of smaller ones do not overflow.
+const drawable = 1e290
+
 // Sparkline draws values from left to right in at most width characters, each as high as the mean of the values it
-// stands for. Values that are not finite leave a gap. It is empty when there is nothing to draw.
+// stands for. Values that are not finite, or as good as, leave a gap. It is empty when there is nothing to draw.
 func Sparkline(values []float64, width int) string {
 	if len(values) == 0 || width <= 0 {
 		return ""
@@ -30,13 +33,13 @@ func Sparkline(values []float64, width int) string {
 	return string(drawn)
 }
 
-// columnMeans shares the values out among columns; a column without a finite value is NaN.
+// columnMeans shares the values out among columns; a column without a drawable value is NaN.
 func columnMeans(values []float64, columns int) []float64 {
 	means := make([]float64, columns)
 	for column := range means {
 		sum, count := 0.0, 0
 		for _, value := range values[column*len(values)/columns : (column+1)*len(values)/columns] {
-			if !math.IsNaN(value) && !math.IsInf(value, 0) {
+			if math.Abs(value) < drawable { // never of NaN
 				sum += value
 				count++
 			}
