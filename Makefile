@@ -4,13 +4,14 @@ SHELL       := /bin/bash
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
-SCU_HOME    ?= $(HOME)/.scu
+# Absolute, since each package's tests run in its own directory.
+override SCU_HOME := $(shell realpath -m -- '$(or $(SCU_HOME),$(HOME)/.scu)')
 
 export CGO_ENABLED := 1
 export SCU_HOME
 
 # What the tests that load XLA need: the plugin that `scu setup` installs, and no fetching of another.
-XLA := PJRT_PLUGIN_LIBRARY_PATH=$(SCU_HOME)/pjrt GOMLX_NO_AUTO_INSTALL=1 GOMLX_BACKEND=xla:cpu
+XLA := PJRT_PLUGIN_LIBRARY_PATH='$(SCU_HOME)/pjrt' GOMLX_NO_AUTO_INSTALL=1 GOMLX_BACKEND=xla:cpu
 
 .DEFAULT_GOAL := help
 .PHONY: help build setup test race lint demo clean

@@ -109,7 +109,7 @@ func (c *Controller) stepNonFinite(s float64) error {
 	c.state.NonFinite++
 	limit := c.parameters.NonFiniteLimit
 	if limit > 0 && c.state.NonFinite >= limit {
-		return fmt.Errorf("S was %g in %d consecutive steps", s, c.state.NonFinite)
+		return fmt.Errorf("the ratio S was %g in %d consecutive steps", s, c.state.NonFinite)
 	}
 	return nil
 }
