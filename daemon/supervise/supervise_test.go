@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestDoneWorker(t *testing.T) {
 	if len(events) != 2 || events[0].Phase == nil || events[1].Log == nil {
 		t.Fatalf("events %+v; want phase and log, without heartbeat and last word", events)
 	}
-	if got := events[1].Log.Message; !strings.HasPrefix(got, "job-1 ") || !strings.Contains(got, hugePages) || !strings.HasSuffix(got, " more") {
+	if got := events[1].Log.Message; !strings.HasPrefix(got, "job-1 ") || !strings.Contains(got, "glibc.malloc.hugetlb=1") || !strings.HasSuffix(got, " more") {
 		t.Errorf("the worker saw %q", got)
 	}
 	worker.Cancel("too late") // must do nothing
@@ -196,22 +197,24 @@ func TestLaunchErrors(t *testing.T) {
 	}
 }
 
-func TestWorkerEnvironment(t *testing.T) {
+func TestWorkerEnvironmentAddsWhatNobodySet(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ own, extra, want string }{
-		{"A=1", "B=2", "glibc.malloc.hugetlb=1"},
-		{"GLIBC_TUNABLES=glibc.malloc.check=1", "B=2", "glibc.malloc.check=1:glibc.malloc.hugetlb=1"},
-		{"GLIBC_TUNABLES=glibc.malloc.hugetlb=0", "B=2", "glibc.malloc.hugetlb=0"},
-		{"GLIBC_TUNABLES=x=1", "GLIBC_TUNABLES=glibc.malloc.hugetlb=2", "glibc.malloc.hugetlb=2"},
+	const flag = "--xla_cpu_enable_concurrency_optimized_scheduler="
+	for _, test := range []struct{ variable, own, extra, want string }{
+		{"GLIBC_TUNABLES", "A=1", "B=2", "glibc.malloc.hugetlb=1"},
+		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=glibc.malloc.check=1", "B=2", "glibc.malloc.check=1:glibc.malloc.hugetlb=1"},
+		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0", "B=2", "glibc.malloc.hugetlb=0"},
+		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=x=1", "GLIBC_TUNABLES=glibc.malloc.hugetlb=2", "glibc.malloc.hugetlb=2"},
+		{"XLA_FLAGS", "A=1", "B=2", flag + "false"},
+		{"XLA_FLAGS", "XLA_FLAGS=--xla_dump_to=/tmp/x", "B=2", "--xla_dump_to=/tmp/x " + flag + "false"},
+		{"XLA_FLAGS", "XLA_FLAGS=" + flag + "true", "B=2", flag + "true"},
 	} {
-		got := ""
-		for _, setting := range WorkerEnvironment([]string{test.own}, []string{test.extra}) {
-			if value, found := strings.CutPrefix(setting, "GLIBC_TUNABLES="); found {
-				got = value
-			}
-		}
-		if got != test.want {
+		environment := WorkerEnvironment([]string{test.own}, []string{test.extra})
+		if got := lookup(environment, test.variable); got != test.want {
 			t.Errorf("%+v gave %q", test, got)
+		}
+		if again := WorkerEnvironment(environment, nil); !slices.Equal(again, environment) {
+			t.Errorf("%+v: done twice it gave %q", test, again)
 		}
 	}
 }

@@ -8,14 +8,35 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// dropout zeroes elements of an adapter's input at random and scales the others up. Whether an element is kept depends
-// on nothing but the seed, the layer's number and the element's place, by a hash: so the backward pass forms the mask
-// anew instead of keeping it, and a resumed run draws what an uninterrupted one would. A nil dropout keeps everything.
-type dropout struct {
+// noise draws the masks of a graph. words is one random word for every position and every element of the widest layer's
+// input, a hash of their place and of the micro-batch's seed, made once; key is another word for each layer, made from
+// the layer's before. Nothing of it is a constant, so that XLA finds the layers' programs alike and compiles one.
+type noise struct {
 	*builder
+	words *Node // [N, widest], uint32
+	key   *Node // uint32 scalar, of the layer drawn last
+}
+
+func newNoise(b *builder, seed *Node, rows, widest int) *noise {
+	place := Iota(b.graph, shapes.Make(dtypes.Uint32, rows*widest), 0)
+	key := mixed(AddScalar(seed, 1)) // of 0 mixed makes 0
+	words := Reshape(mixed(Add(place, key)), rows, widest)
+	return &noise{b, b.apart(words), b.apart(key)}
+}
+
+// draw returns the dropout of the next layer.
+func (n *noise) draw(rate float64) *dropout {
+	n.key = n.apart(mixed(AddScalar(n.key, 0x3c6ef372)))
+	return &dropout{n, rate, n.key}
+}
+
+// dropout zeroes elements of an adapter's input at random and scales the others up. Whether an element is kept depends
+// on nothing but the seed, the layer's number and the element's place: so the backward pass forms the mask anew instead
+// of keeping it, and a resumed run draws what an uninterrupted one would. A nil dropout keeps everything.
+type dropout struct {
+	*noise
 	rate float64
-	seed *Node  // uint32 scalar, another one for each micro-batch
-	salt uint32 // tells the layers apart
+	key  *Node // uint32 scalar: tells the layers apart
 }
 
 // apply takes x, or the gradient of apply's result, [N, in] in float32: both are multiplied by the same mask.
@@ -23,17 +44,16 @@ func (d *dropout) apply(x *Node) *Node {
 	if d == nil {
 		return x
 	}
-	return Mul(x, d.mask(x.Shape().Dim(0), x.Shape().Dim(1)))
+	return Mul(x, d.mask(x.Shape().Dim(1)))
 }
 
-// mask is [rows, width] in float32: 1/(1−rate) with probability 1−rate, else 0.
-func (d *dropout) mask(rows, width int) *Node {
-	place := Iota(d.graph, shapes.Make(dtypes.Uint32, rows*width), 0)
-	key := BitwiseXor(d.seed, Const(d.graph, d.salt*0x9e3779b9))
-	hash := mixed(Add(place, mixed(key)))
+// mask is [N, width] in float32: 1/(1−rate) with probability 1−rate, else 0. A word that is uniform stays so when it is
+// xor-ed with a key and multiplied by an odd one, and for other keys its upper bits are unrelated.
+func (d *dropout) mask(width int) *Node {
+	odd := BitwiseOr(d.key, Const(d.graph, uint32(1)))
+	drawn := Mul(BitwiseXor(columns(d.words, 0, width), d.key), odd)
 	threshold := Const(d.graph, uint32(math.Round(d.rate*(1<<32-1))))
-	kept := ConvertDType(GreaterOrEqual(hash, threshold), float32Type)
-	return Reshape(MulScalar(kept, 1/(1-d.rate)), rows, width)
+	return MulScalar(ConvertDType(GreaterOrEqual(drawn, threshold), float32Type), 1/(1-d.rate))
 }
 
 // mixed spreads every bit of x, a uint32, over the whole word. The constants and shifts are those of the 32-bit finalizer

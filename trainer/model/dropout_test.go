@@ -12,11 +12,14 @@ import (
 )
 
 // drawMask runs the graph of a dropout mask.
-func drawMask(t *testing.T, rate float64, seed, salt uint32, rows, width int) []float32 {
+func drawMask(t *testing.T, rate float64, seed uint32, layer, rows, width int) []float32 {
 	t.Helper()
 	mask, err := CallOnce(openTestBackend(t), func(seed *Node) *Node {
-		d := &dropout{&builder{seed.Graph(), float32Type}, rate, seed, salt}
-		return d.mask(rows, width)
+		words := newNoise(&builder{seed.Graph(), float32Type}, seed, rows, width+10)
+		for range layer {
+			words.draw(rate)
+		}
+		return words.draw(rate).mask(width)
 	}, seed)
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +52,24 @@ func TestDropoutKeepsTheExpectedShareAndScalesIt(t *testing.T) {
 			if math.Abs(count/rows-(1-rate)) > 6*columnDeviation {
 				t.Errorf("rate %g: column %d keeps %g", rate, column, count/rows)
 			}
+		}
+	}
+}
+
+// What one layer drops says nothing of what another drops.
+func TestLayersDropIndependently(t *testing.T) {
+	const rate, rows, width = 0.1, 500, 400
+	first := drawMask(t, rate, 5, 0, rows, width)
+	for _, layer := range []int{1, 2, 3, 4, 60, 119} {
+		both := 0
+		for i, v := range drawMask(t, rate, 5, layer, rows, width) {
+			if v == 0 && first[i] == 0 {
+				both++
+			}
+		}
+		share, want := float64(both)/(rows*width), rate*rate
+		if deviation := math.Sqrt(want * (1 - want) / (rows * width)); math.Abs(share-want) > 6*deviation {
+			t.Errorf("layers 0 and %d both drop %g of the elements, want %g ± %g", layer, share, want, 6*deviation)
 		}
 	}
 }

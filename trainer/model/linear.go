@@ -29,6 +29,17 @@ type linearSaved struct {
 	down    *Node // [N, k·rank], float32: scale·A x of the k adapted modules, side by side
 }
 
+// adapted returns the projections that carry an adapter.
+func (l *linear) adapted() []projection {
+	var adapted []projection
+	for _, p := range l.projections {
+		if p.a != nil {
+			adapted = append(adapted, p)
+		}
+	}
+	return adapted
+}
+
 // fusedAdapter returns the A of all adapted modules, [k·rank, in], and their Bᵀ, [k·rank, Σ out], both in the compute
 // type; nil without any.
 func (l *linear) fusedAdapter() (a, b *Node) {

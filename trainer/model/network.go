@@ -56,10 +56,14 @@ func newNetwork(arch weights.Config, base baseNodes, compute dtypes.DType, posit
 		builder: b, rows: rows, length: length, heads: arch.Heads, keyHeads: arch.KVHeads, headDim: arch.HeadDim,
 		rotary: newRotary(positions, arch.HeadDim, arch.RopeTheta), masks: segmentMasks(segments),
 	}
+	var words *noise
+	if layout != nil && seed != nil && layout.Config.Dropout > 0 {
+		words = newNoise(b, seed, rows*length, max(arch.Hidden, arch.Heads*arch.HeadDim, arch.Intermediate))
+	}
 	n := &network{builder: b, embedding: base.embedding, layout: layout}
 	n.head = &head{b, &rmsNorm{base.norm, arch.NormEpsilon}, base.head}
 	for layer, w := range base.blocks {
-		maker := &linearMaker{b, arch, layout, adapter, seed, layer, uint32(layer) * 4}
+		maker := newLinearMaker(b, arch, layout, adapter, words, layer)
 		n.blocks = append(n.blocks, &block{
 			attentionNorm:   &rmsNorm{w.attentionNorm, arch.NormEpsilon},
 			queryKeyValue:   maker.linear(w.queryKeyValue, "q_proj", "k_proj", "v_proj"),
@@ -78,10 +82,22 @@ type linearMaker struct {
 	*builder
 	arch    weights.Config
 	layout  *lora.Layout
-	adapter *Node
-	seed    *Node
+	noise   *noise // nil when dropout is off
 	layer   int
-	salt    uint32 // of the next layer's dropout
+	adapter *Node // the block's part of the flat vector; nil without an adapter
+	from    int   // where that part begins
+}
+
+// newLinearMaker takes the block's part out of the adapter first. The layers are alike within their parts, so XLA compiles
+// what takes a matrix out of a part once, and not for every layer anew.
+func newLinearMaker(b *builder, arch weights.Config, layout *lora.Layout, adapter *Node, noise *noise, layer int) *linearMaker {
+	m := &linearMaker{builder: b, arch: arch, layout: layout, noise: noise, layer: layer}
+	if layout != nil {
+		size := layout.Size / arch.Layers
+		m.from = layer * size
+		m.adapter = b.apart(part(adapter, 0, m.from, m.from+size))
+	}
+	return m
 }
 
 func (m *linearMaker) linear(weight *Node, modules ...string) *linear {
@@ -91,11 +107,10 @@ func (m *linearMaker) linear(weight *Node, modules ...string) *linear {
 	}
 	if m.layout != nil {
 		l.scale = m.layout.Config.Scale()
-		if rate := m.layout.Config.Dropout; m.seed != nil && rate > 0 {
-			l.dropout = &dropout{m.builder, rate, m.seed, m.salt}
-		}
 	}
-	m.salt++
+	if m.noise != nil && len(l.adapted()) > 0 {
+		l.dropout = m.noise.draw(m.layout.Config.Dropout)
+	}
 	return l
 }
 
@@ -107,8 +122,10 @@ func (m *linearMaker) projection(module string) projection {
 	}
 	if slot, found := m.layout.Find(m.layer, module); found {
 		rank := m.layout.Config.Rank
-		p.a = Reshape(part(m.adapter, 0, slot.A, slot.B), rank, slot.In)
-		p.b = Reshape(part(m.adapter, 0, slot.B, slot.B+slot.Out*rank), rank, slot.Out)
+		matrix := func(offset, rows, columns int) *Node {
+			return Reshape(part(m.adapter, 0, offset-m.from, offset-m.from+rows*columns), rows, columns)
+		}
+		p.a, p.b = matrix(slot.A, rank, slot.In), matrix(slot.B, rank, slot.Out)
 	}
 	return p
 }
@@ -129,14 +146,16 @@ func (n *network) backward(gradient *Node, saved []*blockSaved) *Node {
 	for i := len(n.blocks) - 1; i >= 0; i-- {
 		gradient, byBlock[i] = n.blocks[i].backward(gradient, saved[i], i > 0)
 	}
-	var flat []*Node
+	var all []*Node
 	for _, gradients := range byBlock {
+		var flat []*Node
 		for _, g := range gradients {
 			flat = append(flat, Reshape(g.a, g.a.Shape().Size()), Reshape(g.b, g.b.Shape().Size()))
 		}
+		// The barriers keep XLA from fusing what makes the pieces into one long loop over all of them.
+		all = append(all, n.apart(Concatenate(OptimizationBarriers(flat...), 0)))
 	}
-	// The barrier keeps XLA from fusing what makes the pieces into one long loop over all of them.
-	return Concatenate(OptimizationBarriers(flat...), 0)
+	return Concatenate(all, 0)
 }
 
 // scattered puts rows [M, hidden] at their positions in an otherwise zero [N, hidden]. place [N] (int32) is for each

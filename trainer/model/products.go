@@ -36,9 +36,13 @@ func (b *builder) timesTransposed(x, y *Node) *Node { return b.product(x, y, y.R
 // transposed lays the last two axes out in the other order in memory. The barrier keeps XLA from folding the transpose
 // into the product, which would give a left operand that its matrix library does not take.
 func (b *builder) transposed(x *Node) *Node {
-	y := Transpose(x, x.Rank()-2, x.Rank()-1)
-	// A barrier on a single operand is dropped on the CPU, so it gets a companion.
-	return OptimizationBarriers(y, Const(b.graph, float32(0)))[0]
+	return b.apart(Transpose(x, x.Rank()-2, x.Rank()-1))
+}
+
+// apart keeps XLA from computing x inside what uses it: x is made once, in memory. A barrier on a single operand is
+// dropped on the CPU, so it gets a companion.
+func (b *builder) apart(x *Node) *Node {
+	return OptimizationBarriers(x, Const(b.graph, float32(0)))[0]
 }
 
 // part takes [from, to) of one axis.
