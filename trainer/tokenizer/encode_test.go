@@ -2,12 +2,9 @@ package tokenizer
 
 import (
 	"encoding/json"
-	"math"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 )
 
 // TestSpans checks that each token stands for exactly the bytes of its span, and that the spans follow each other.
@@ -148,90 +145,15 @@ func TestLongMergeEqualsShort(t *testing.T) {
 	}
 }
 
-// TestLongWordsAreNotQuadratic compares the times of a word and of one 16 times as long. Quadratic merging would need
-// 256 times as long; n log n needs some 20. The best of three runs stands for each, so that other load hardly shows.
-func TestLongWordsAreNotQuadratic(t *testing.T) {
+// A word of megabytes comes back. Merging that looked through the whole word for each merge would need 10¹² steps here
+// and end by the test's time-out.
+func TestVeryLongWordsComeBack(t *testing.T) {
 	t.Parallel()
 	tok := small(t)
 	for _, unit := range []string{"a", "!", " ", "the", "\n"} {
-		short, long := strings.Repeat(unit, 1<<14/len(unit)), strings.Repeat(unit, 1<<18/len(unit))
+		long := strings.Repeat(unit, 1<<20/len(unit))
 		if tok.Decode(tok.Encode(long, false), false) != long {
 			t.Errorf("a word of %d bytes of %q does not come back", len(long), unit)
 		}
-		if ratio := float64(bestTime(tok, long)) / float64(bestTime(tok, short)); ratio > 100 {
-			t.Errorf("a word of %q 16 times as long took %.0f times as long", unit, ratio)
-		}
-	}
-}
-
-func bestTime(tok *Tokenizer, text string) time.Duration {
-	best := time.Duration(math.MaxInt64)
-	for range 3 {
-		start := time.Now()
-		tok.Encode(text, false)
-		best = min(best, time.Since(start))
-	}
-	return best
-}
-
-func TestConcurrentUse(t *testing.T) {
-	t.Parallel()
-	var oracle oracleFile
-	readTestdataJSON(t, "oracle.json", &oracle)
-	tok := small(t)
-	want := oracle.Variants[0].Plain
-	var wait sync.WaitGroup
-	for worker := range 8 {
-		wait.Go(func() {
-			for i := range oracle.Texts {
-				i = (i*(worker+1) + worker) % len(oracle.Texts) // each worker in its own order
-				if got := tok.Encode(oracle.Texts[i], false); !slices.Equal(got, want[i]) {
-					t.Errorf("Encode(%q) = %v, want %v", oracle.Texts[i], got, want[i])
-				}
-			}
-		})
-	}
-	wait.Wait()
-}
-
-func TestCacheIsBounded(t *testing.T) {
-	t.Parallel()
-	cache := newWordCache()
-	long := strings.Repeat("x", longestCached+1)
-	cache.put(long, []token{{id: 1, end: len(long)}})
-	if cache.get(long) != nil {
-		t.Error("a word above the limit was kept")
-	}
-	cache.put("", nil)
-	if got := cache.get(""); got == nil || len(got) != 0 {
-		t.Errorf("the empty list of tokens came back as %v", got)
-	}
-	if len(cache.slots) != cacheSlots {
-		t.Errorf("the cache has %d slots, want %d", len(cache.slots), cacheSlots)
-	}
-}
-
-func TestLookups(t *testing.T) {
-	t.Parallel()
-	tok := small(t)
-	for id := range int32(tok.Size()) {
-		text, ok := tok.Token(id)
-		if !ok {
-			t.Fatalf("id %d of a vocabulary without gaps has no token", id)
-		}
-		if back, ok := tok.ID(text); !ok || back != id {
-			t.Errorf("ID(%q) = %d, %t; want %d", text, back, ok, id)
-		}
-		if want := strings.HasPrefix(text, "<|") && strings.HasSuffix(text, "|>"); tok.IsSpecial(id) != want {
-			t.Errorf("IsSpecial(%d), token %q, is %t", id, text, !want)
-		}
-	}
-	for _, id := range []int32{-1, int32(tok.Size())} {
-		if text, ok := tok.Token(id); ok || tok.IsSpecial(id) {
-			t.Errorf("id %d, outside the vocabulary, has the token %q", id, text)
-		}
-	}
-	if id, ok := tok.ID("no such token"); ok {
-		t.Errorf("a token that does not exist has id %d", id)
 	}
 }

@@ -5,7 +5,7 @@
     tokenizer.json         a byte-level BPE tokenizer of SmolLM2's kind with 2,000 merges, trained on Python's own reference manual
     oracle.json            hard texts, and for each variant of that tokenizer the ids that the library gives
     unicode_classes.json   for every code point, what the library takes it for
-    smollm2_texts.json     with --smollm2 MODEL.gguf (needs `pip install gguf`): the hard texts under SmolLM2's own vocabulary
+    ../../weights/testdata/smollm2_texts.json  with --smollm2 MODEL.gguf (needs `pip install gguf`): the hard texts under SmolLM2's own vocabulary
 """
 
 import copy
@@ -233,7 +233,7 @@ def write(name, value, **options):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--smollm2"]:
         tokenizer = smollm2(sys.argv[2])
-        write("smollm2_texts.json", [{"text": t, "ids": tokenizer.encode(t).ids} for t in hard_texts(600, 3)])
+        write("../../weights/testdata/smollm2_texts.json", [{"text": t, "ids": tokenizer.encode(t).ids} for t in hard_texts(600, 3)])
     else:
         base = train()
         write("tokenizer.json", base)

@@ -1,19 +1,17 @@
-package tokenizer_test
+package weights
 
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/shannon-labs/scu/trainer/tokenizer"
-	"github.com/shannon-labs/scu/trainer/weights"
 )
 
-// TestSmolLM2 compares with Hugging Face's tokenizers under the whole vocabulary of SmolLM2, which is too large for the
+// TestSmolLM2Tokenizer compares with Hugging Face's tokenizers under the whole vocabulary of SmolLM2, which is too large for the
 // repository and is read from the installed model. Without the model the test fails, or is left out with -short.
-func TestSmolLM2(t *testing.T) {
+func TestSmolLM2Tokenizer(t *testing.T) {
 	t.Parallel()
 	tok := smolLM2(t)
 	t.Run("golden", func(t *testing.T) {
@@ -55,7 +53,7 @@ func TestSmolLM2(t *testing.T) {
 
 func smolLM2(t *testing.T) *tokenizer.Tokenizer {
 	t.Helper()
-	model, err := weights.Open(smolLM2Path(t))
+	model, err := Open(smollm2Path(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,34 +67,6 @@ func smolLM2(t *testing.T) *tokenizer.Tokenizer {
 		t.Fatal(err)
 	}
 	return tok
-}
-
-// smolLM2Path finds the model where the environment says, or where scu setup installs it.
-func smolLM2Path(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("SCU_TEST_MODEL_GGUF"); path != "" {
-		return path
-	}
-	home := os.Getenv("SCU_HOME")
-	if home == "" {
-		user, err := os.UserHomeDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		home = filepath.Join(user, ".scu")
-	}
-	pattern := filepath.Join(home, "models", "smollm2-135m-instruct", "*.gguf")
-	found, err := filepath.Glob(pattern)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(found) == 0 && testing.Short() {
-		t.Skip("the SmolLM2 model is not installed, and -short leaves its test out")
-	}
-	if len(found) == 0 {
-		t.Fatalf("no model at %s; run `scu setup`, or name a file in SCU_TEST_MODEL_GGUF", pattern)
-	}
-	return found[0]
 }
 
 func readJSON(t *testing.T, path string, into any) {
