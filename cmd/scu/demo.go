@@ -22,10 +22,10 @@ const (
 	demoAnswerTokens  = 40
 )
 
-// demoSettings make a run of about a minute and a half on two cores. The learning rate is ten times the default: sixty
-// steps are few.
+// demoSettings make a run of about a minute and a half on two cores. The learning rate is ten times the default, since
+// sixty steps are few, and the target of S lies well above the controller's deadband, so that it is seen to act.
 var demoSettings = map[string]any{
-	"block_size": 256, "micro_batch": 2, "grad_accum": 1, "max_steps": 60, "learning_rate": 1e-3, "val_fraction": 0.1,
+	"block_size": 256, "micro_batch": 2, "grad_accum": 1, "max_steps": 60, "learning_rate": 1e-3, "val_fraction": 0.1, "target_s": 0.02,
 }
 
 // demoReport is what `scu demo --json` prints.
