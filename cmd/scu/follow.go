@@ -11,7 +11,7 @@ import (
 // newView returns what draws progress on standard error: bars on a terminal, else lines.
 func (c *console) newView(named bool) progress.View {
 	if c.terminal != nil {
-		return progress.NewBars(c.terminal)
+		return progress.NewBars(c.terminal, named)
 	}
 	return progress.NewLines(c.stderr, named)
 }

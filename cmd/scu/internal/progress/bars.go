@@ -20,6 +20,7 @@ const (
 // person should see, such as warnings and evaluations, scrolls by above the bars.
 type Bars struct {
 	board *board
+	named bool
 	drawn *mpb.Progress
 	bars  map[string]*liveBar // by job id; guarded by the board
 }
@@ -30,10 +31,11 @@ type liveBar struct {
 	right atomic.Pointer[string]
 }
 
-// NewBars returns a View that draws on a terminal.
-func NewBars(terminal *os.File) *Bars {
+// NewBars returns a View that draws on a terminal; with named each line that scrolls by begins with the job's name.
+func NewBars(terminal *os.File, named bool) *Bars {
 	return &Bars{
 		board: newBoard(),
+		named: named,
 		drawn: mpb.New(mpb.WithOutput(terminal), mpb.WithWidth(barWidth), mpb.WithAutoRefresh()),
 		bars:  map[string]*liveBar{},
 	}
@@ -62,7 +64,11 @@ func (b *Bars) Event(jobID string, event protocol.JobEvent) {
 		live.advance(state)
 		switch event.Type {
 		case protocol.EventPlan, protocol.EventEval, protocol.EventWarning:
-			_, _ = fmt.Fprintf(b.drawn, "%s: %s\n", state.Name, Describe(state, event))
+			line := Describe(state, event)
+			if b.named {
+				line = state.Name + ": " + line
+			}
+			_, _ = fmt.Fprintln(b.drawn, line)
 		}
 	})
 }

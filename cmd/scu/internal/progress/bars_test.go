@@ -21,7 +21,7 @@ import (
 func TestBars(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	terminal, drawn := openTerminal(t)
-	bars := NewBars(terminal)
+	bars := NewBars(terminal, true)
 	ends := map[string]protocol.Status{"good": protocol.StatusCompleted, "bad": protocol.StatusFailed}
 	var following sync.WaitGroup
 	for name, end := range ends {
@@ -50,7 +50,7 @@ func TestBars(t *testing.T) {
 func TestBarsLeftInTheMiddle(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	terminal, drawn := openTerminal(t)
-	bars := NewBars(terminal)
+	bars := NewBars(terminal, true)
 	bars.Begin(&protocol.Job{TrainingStatus: protocol.TrainingStatus{JobID: "j", Name: "mine", Status: protocol.StatusQueued}})
 	bars.Close()
 	if text := drawn(); !strings.Contains(text, "mine  queued") {

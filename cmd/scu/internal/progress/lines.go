@@ -29,8 +29,8 @@ func Describe(state *State, event protocol.JobEvent) string {
 		return state.Phase()
 	case protocol.EventPlan:
 		p := event.Plan
-		return fmt.Sprintf("plan: %d steps over %d rows, %d target tokens, %d adapter weights, σ %.3g, S* %.4f, S at step 0 about %.4f",
-			p.TotalSteps, p.TrainRows, p.TargetTokens, p.AdapterWeights, p.Config.PriorSigma, p.Config.TargetS, p.PredictedStartS)
+		return fmt.Sprintf("plan: %d steps, %d rows, %d target tokens, σ %.3g, S from about %.4f to %.4f",
+			p.TotalSteps, p.TrainRows, p.TargetTokens, p.Config.PriorSigma, p.PredictedStartS, p.Config.TargetS)
 	case protocol.EventMetrics:
 		return strings.TrimRight("step "+state.Steps()+"  "+state.Measures(), " ")
 	case protocol.EventEval:
