@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,19 @@ func TestSpansOfWhatIsAdded(t *testing.T) {
 	}
 }
 
+// TestSpansOfStrippedSpace checks that white space goes to the first token that takes it, and to one only.
+func TestSpansOfStrippedSpace(t *testing.T) {
+	t.Parallel()
+	flags := `"single_word":false,"normalized":false,"special":true`
+	size := small(t).Size()
+	added := fmt.Sprintf(`[{"id":%d,"content":"[right]","lstrip":false,"rstrip":true,%s},{"id":%d,"content":"[left]","lstrip":true,"rstrip":false,%s}]`, size, flags, size+1, flags)
+	tok := mustParse(t, override(t, map[string]json.RawMessage{"added_tokens": json.RawMessage(added)}))
+	_, spans := tok.EncodeSpans("[right]  [left]a \n[left]", false)
+	if want := []Span{{0, 9}, {9, 15}, {15, 16}, {16, 24}}; !slices.Equal(spans, want) {
+		t.Errorf("got spans %v, want %v", spans, want)
+	}
+}
+
 func TestInvalidUTF8(t *testing.T) {
 	t.Parallel()
 	tok := small(t)
@@ -100,6 +114,8 @@ func TestDecodeReplacesMaximalSubparts(t *testing.T) {
 		{"\xe2\x28\xa1", "\uFFFD(\uFFFD"},
 		{"\xf0\x9f\x91", "\uFFFD"},
 		{"\xf0\x9f\x91x", "\uFFFDx"},
+		{"\xf0\x9f\xbf", "\uFFFD"},
+		{"\xf0\xbf\x80", "\uFFFD"},
 		{"\xf0\x80\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},
 		{"\xf4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},
 		{"\xed\xa0\x80", "\uFFFD\uFFFD\uFFFD"},

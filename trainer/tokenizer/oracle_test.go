@@ -18,6 +18,7 @@ type oracleFile struct {
 		// WithSpecial holds the ids of the first few texts with special tokens.
 		WithSpecial [][]int32
 	}
+	Splits    map[string][][]int // by splitter, the lengths in bytes of the words of each text
 	Decodings []struct {
 		IDs           []int32
 		Text, Skipped string
@@ -120,6 +121,32 @@ func checkIDs(t *testing.T, tok *Tokenizer, text string, addSpecial bool, want [
 	}
 	if got, spans := tok.EncodeSpans(text, addSpecial); !slices.Equal(got, want) || len(spans) != len(want) {
 		t.Errorf("EncodeSpans(%q, %t) gives %v with %d spans, want %v", text, addSpecial, got, len(spans), want)
+	}
+}
+
+// TestSplitsEqualHuggingFace looks at the words themselves: a small vocabulary gives the same tokens for many a wrong split.
+func TestSplitsEqualHuggingFace(t *testing.T) {
+	t.Parallel()
+	var oracle oracleFile
+	readTestdataJSON(t, "oracle.json", &oracle)
+	for name, split := range map[string]splitter{
+		"gpt2": splitGPT2, "llama3": splitLlama3, "qwen2": splitQwen2, "digit": splitDigit, "digit runs": splitDigitRuns,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if len(oracle.Splits[name]) != len(oracle.Texts) {
+				t.Fatalf("oracle.json splits %d of %d texts; run testdata/make_oracle.py", len(oracle.Splits[name]), len(oracle.Texts))
+			}
+			for i, text := range oracle.Texts {
+				var got []int
+				for rest := text; rest != ""; rest = rest[got[len(got)-1]:] {
+					got = append(got, split(rest))
+				}
+				if want := oracle.Splits[name][i]; !slices.Equal(got, want) {
+					t.Errorf("the words of %q have lengths\n got %v\nwant %v", text, got, want)
+				}
+			}
+		})
 	}
 }
 

@@ -53,6 +53,23 @@ func TestFromVocabulary(t *testing.T) {
 	}
 }
 
+// TestIgnoreMerges checks that Llama 3's words are tokens at once where they can be, even where no merge leads there.
+func TestIgnoreMerges(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]int32{"llama-bpe": {9}, "gpt-2": {5, 3}} {
+		v := tiny()
+		v.Tokens, v.Types = append(v.Tokens, "aba"), append(v.Types, 1)
+		v.PreTokenizer = name
+		tok, err := FromVocabulary(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Encode("aba", false); !slices.Equal(got, want) {
+			t.Errorf("%s: Encode(\"aba\") = %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestFromVocabularySpecial(t *testing.T) {
 	t.Parallel()
 	tok, err := FromVocabulary(tiny())

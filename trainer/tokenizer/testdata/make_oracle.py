@@ -14,7 +14,7 @@ import pydoc_data.topics
 import random
 import sys
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -159,9 +159,25 @@ def apply(base, overrides):
     return Tokenizer.from_str(json.dumps(file))
 
 
+def splitters():
+    digits = pre_tokenizers.Digits
+    return {
+        "gpt2": pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        "llama3": pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
+        "qwen2": pre_tokenizers.Split(Regex(QWEN2), "isolated"),
+        "digit": digits(individual_digits=True),
+        "digit runs": digits(individual_digits=False),
+    }
+
+
+def word_lengths(splitter, text):
+    """The lengths in bytes of the words that a splitter makes of a text."""
+    return [len(text[start:end].encode()) for _, (start, end) in splitter.pre_tokenize_str(text)]
+
+
 def oracle(base):
     texts = hard_texts(400, 1)
-    out = {"texts": texts, "variants": [], "decodings": []}
+    out = {"texts": texts, "variants": [], "decodings": [], "splits": {n: [word_lengths(s, t) for t in texts] for n, s in splitters().items()}}
     for name, overrides in variants(base):
         tokenizer = apply(base, overrides)
         out["variants"].append({
