@@ -202,14 +202,17 @@ func nonFinite(step int, cause error) error {
 		WithHint("lower learning_rate, or set precision=f32")
 }
 
-// dropoutSeed is another number for every micro-batch of a run, whichever batches came before (SplitMix64's finalizer,
-// Steele and others, 2014).
+// dropoutSeed is another number for every micro-batch of every run, whichever batches came before.
 func dropoutSeed(seed int64, step, micro int) uint32 {
-	x := uint64(seed) ^ uint64(step)<<20 ^ uint64(micro)
+	return uint32(scramble(scramble(scramble(uint64(seed))^uint64(step)) ^ uint64(micro)))
+}
+
+// scramble spreads every bit of x over the whole word (SplitMix64's finalizer; Steele and others, 2014).
+func scramble(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return uint32(x ^ x>>31)
+	return x ^ x>>31
 }
 
 func sum(values []float32) float64 {
