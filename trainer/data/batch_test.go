@@ -284,11 +284,11 @@ func TestBucketsAreBest(t *testing.T) {
 
 func paddedTotal(lengths, buckets []int) (total int, ok bool) {
 	for _, length := range lengths {
-		bucket, ok := BucketFor(buckets, length)
-		if !ok {
+		at, _ := slices.BinarySearch(buckets, length)
+		if at == len(buckets) {
 			return 0, false
 		}
-		total += bucket
+		total += buckets[at]
 	}
 	return total, true
 }

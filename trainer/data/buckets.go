@@ -70,13 +70,3 @@ func leastPadding(candidates, samples []int) []int {
 	slices.Reverse(picks)
 	return picks
 }
-
-// BucketFor returns the smallest of the ascending buckets that holds length
-// tokens, and false when none does.
-func BucketFor(buckets []int, length int) (int, bool) {
-	at, _ := slices.BinarySearch(buckets, length)
-	if at == len(buckets) {
-		return 0, false
-	}
-	return buckets[at], true
-}
