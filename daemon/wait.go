@@ -75,6 +75,9 @@ func (d *daemon) cancelJob(ctx context.Context, session *rpc.Session, params *pr
 	jobID := record.Job.JobID
 	reason := protocol.NewError(protocol.CodeCancelled, "cancelled by %s", session.Client().Name)
 	if record, err = d.store.RequestCancel(ctx, jobID, reason); err != nil {
+		if errors.Is(err, store.ErrDiskFull) { // the wish cannot be kept, but the worker can be stopped
+			d.stopRun(jobID, reason)
+		}
 		return nil, err
 	}
 	if !d.stopRun(jobID, reason) && !record.Job.Status.Final() {

@@ -153,7 +153,7 @@ func (m *TrainingMetrics) hasNonFinite() bool {
 type RunSummary struct {
 	Steps            int     `json:"steps" msgpack:"steps"`
 	TargetTokens     int     `json:"target_tokens" msgpack:"target_tokens"`             // N
-	BaseValDataBPT   *Float  `json:"base_val_data_bpt,omitempty" msgpack:"base_val"`    // held-out, before training
+	BaseValDataBPT   *Float  `json:"base_val_data_bpt,omitempty" msgpack:"base_val"`    // held-out, the base model alone
 	ValDataBPT       *Float  `json:"val_data_bpt,omitempty" msgpack:"val"`              // held-out, after training
 	ValTargetTokens  int     `json:"val_target_tokens,omitempty" msgpack:"val_targets"` // of the held-out rows
 	FinalS           Float   `json:"final_s_ratio" msgpack:"final_s"`

@@ -66,12 +66,12 @@ func TestSpecificationsAreCheckedForShape(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"a", "run-7", "A.b_c", strings.Repeat("x", 100)} {
+	for _, name := range []string{"a", "run-7", "A.b_c", "job-1", strings.Repeat("x", 100)} {
 		if err := ValidateName("name", name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for _, name := range []string{"", ".", "..", "a/b", "-x", ".hidden", "a b", "ä", "a\x00", "a\n", strings.Repeat("x", 101)} {
+	for _, name := range []string{"", ".", "..", "a/b", "-x", ".hidden", "a b", "ä", "a\x00", "a\n", "job-lvu7ybbkwydhjib5", "adapter-gx37f7jiqj4pqqz7", strings.Repeat("x", 101)} {
 		if ValidateName("name", name) == nil {
 			t.Errorf("%q was accepted", name)
 		}

@@ -13,11 +13,18 @@ const maxNameLength = 100
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
+// idPattern is the form of the ids that the daemon gives to jobs and adapters.
+var idPattern = regexp.MustCompile(`^(job|adapter)-[a-z0-9]{16}$`)
+
 // ValidateName refuses a name that could not be a file name, or that looks like a path or an option.
 func ValidateName(field, name string) *Error {
 	if len(name) > maxNameLength || !namePattern.MatchString(name) {
 		return NewError(CodeInvalidConfig, "%s %q is not usable as a name", field, clip(name)).
 			WithHint("use at most %d letters, digits, '.', '_' and '-', and begin with a letter or digit", maxNameLength)
+	}
+	if idPattern.MatchString(name) {
+		return NewError(CodeInvalidConfig, "%s %q has the form of an id", field, name).
+			WithHint("a name stands wherever an id may, so choose one that cannot be taken for an id")
 	}
 	return nil
 }

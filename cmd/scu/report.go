@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/rpc"
 )
 
 // The exit statuses.
@@ -47,7 +48,7 @@ func (c *console) report(ctx context.Context, err error, arguments []string) int
 		return exitOK
 	}
 	told := describe(err)
-	if ctx.Err() != nil && told.Code == protocol.CodeInternal {
+	if ctx.Err() != nil && told.Code == protocol.CodeInternal && !errors.Is(err, rpc.ErrDisconnected) {
 		// Whatever call was under way when the interrupt came, its own words do not matter.
 		told = protocol.NewError(protocol.CodeCancelled, "interrupted")
 	}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -46,6 +49,13 @@ model's own post-processor puts around a text (a BOS, say) are added only with -
 	return command
 }
 
+// altered reports whether JSON's decoder had to replace what is no Unicode text, such as half a surrogate pair.
+func altered(line []byte, text string) bool {
+	const replacement = "\uFFFD"
+	asked := bytes.Count(line, []byte(replacement)) + strings.Count(strings.ToLower(string(line)), `\ufffd`)
+	return !utf8.Valid(line) || strings.Count(text, replacement) > asked
+}
+
 // tokenizeLines answers each line before it reads the next, so that another program can converse with it.
 func tokenizeLines(t *tokenizer.Tokenizer, special bool, in io.Reader, out io.Writer) error {
 	reader := bufio.NewReader(in)
@@ -58,8 +68,8 @@ func tokenizeLines(t *tokenizer.Tokenizer, special bool, in io.Reader, out io.Wr
 			return fmt.Errorf("read standard input: %w", err)
 		}
 		var text *string
-		if err := json.Unmarshal(line, &text); err != nil || text == nil {
-			return protocol.NewError(protocol.CodeDatasetInvalid, "line %d of standard input is not a JSON string", number).
+		if err := json.Unmarshal(line, &text); err != nil || text == nil || altered(line, *text) {
+			return protocol.NewError(protocol.CodeDatasetInvalid, "line %d of standard input is not a JSON string of Unicode text", number).
 				WithHint("write each text in double quotes, with \\n for a line's end, as JSON does")
 		}
 		ids := t.Encode(*text, special)

@@ -157,16 +157,15 @@ func (c *console) runToEnd(ctx context.Context, client *rpc.Client, spec protoco
 	view := c.newView(false)
 	// Interrupting cancels the job, so following it must outlive ctx.
 	following := context.WithoutCancel(ctx)
-	var cancelling error
 	stop := context.AfterFunc(ctx, func() {
 		c.note("cancelling %s; interrupt again to leave at once", job.Name)
-		_, cancelling = client.Cancel(following, job.JobID)
+		if _, err := client.Cancel(following, job.JobID); err != nil {
+			c.note("%s %s was not cancelled: %v", c.paint(yellow, "warning:"), job.Name, err)
+		}
 	})
+	defer stop()
 	finished, err := followJob(following, client, job.JobID, view)
 	view.Close()
-	if !stop() && err != nil && cancelling != nil {
-		return nil, cancelling
-	}
 	return finished, err
 }
 

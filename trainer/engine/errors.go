@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gomlx/compute"
+
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/model"
 	"github.com/shannon-labs/scu/trainer/plan"
@@ -34,9 +36,22 @@ func explain(err error) error {
 func findPlugin(device, directory string) (string, error) {
 	plugin, err := model.FindPlugin(device, directory)
 	if err != nil {
-		return "", protocol.NewError(protocol.CodeDeviceNotFound, "%v", err).WithHint("install it with: scu setup --device %s", device)
+		failure := protocol.NewError(protocol.CodeDeviceNotFound, "%v", err)
+		if device == "cpu" {
+			return "", failure.WithHint("install it with: scu setup")
+		}
+		return "", failure.WithHint("train on the CPU, or put the plugin there by hand")
 	}
 	return plugin, nil
+}
+
+// openDevice opens the device of a plugin; one that is there but cannot be loaded is best installed anew.
+func openDevice(plugin string) (compute.Backend, error) {
+	backend, err := model.OpenDevice(plugin)
+	if err != nil {
+		return nil, protocol.NewError(protocol.CodeDeviceNotFound, "%v", err).WithHint("remove the plugin and install it anew with: scu setup")
+	}
+	return backend, nil
 }
 
 // isOutOfMemory knows XLA's words for it: its errors come as text.

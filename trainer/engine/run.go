@@ -48,6 +48,8 @@ type run struct {
 	base      *model.Base
 	programs  *model.Programs
 	optimizer *model.Optimizer
+
+	startSquares float64 // Σw² of the adapter as training begins
 }
 
 // Train runs a job to its end. When ctx ends it stops at the next micro-batch with ctx's error and leaves nothing on
@@ -93,13 +95,23 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 	if err := r.compile(ctx); err != nil {
 		return nil, err
 	}
-	before, err := r.evaluateBase()
+	before, err := r.evaluateBase(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if before != nil {
-		// The base model's own cost of a token replaces the assumed one, so that S begins where it was predicted.
-		plan.SettlePrior(r.plan, r.job.Config, r.layout, float64(*before))
+	start := before
+	if r.job.InitAdapter != "" {
+		if start, err = r.evaluate(ctx, 0); err != nil {
+			return nil, err
+		}
+	}
+	if before != nil && !before.Finite() {
+		return nil, protocol.NewError(protocol.CodeNonFinite, "the base model's loss on the held-out rows is not finite").
+			WithHint("check the model's weights, or set precision=f32")
+	}
+	if start != nil {
+		// The measured cost of a token replaces the assumed one, so that S begins where it was predicted.
+		plan.SettlePrior(r.plan, r.job.Config, r.layout, r.startSquares, float64(*start))
 		r.observer.Plan(r.plan)
 	}
 	if err := ctx.Err(); err != nil {
@@ -114,8 +126,11 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 	if err := t.run(ctx); err != nil {
 		return nil, err
 	}
-	after, err := r.evaluate(t.steps)
+	after, err := r.evaluate(ctx, t.steps)
 	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return r.save(t, before, after, time.Since(began))
@@ -152,7 +167,7 @@ func (r *run) prepare(ctx context.Context) error {
 
 // load puts the base model and the adapter on the device.
 func (r *run) load(plugin string) error {
-	backend, err := model.OpenDevice(plugin)
+	backend, err := openDevice(plugin)
 	if err != nil {
 		return err
 	}
@@ -167,6 +182,9 @@ func (r *run) load(plugin string) error {
 	if err != nil {
 		return err
 	}
+	for _, w := range values {
+		r.startSquares += float64(w) * float64(w)
+	}
 	var center []float32
 	if c.PriorCenter == protocol.CenterInit {
 		center = values
@@ -180,16 +198,9 @@ func (r *run) initialAdapter() ([]float32, error) {
 	if r.job.InitAdapter == "" {
 		return r.layout.Initial(r.plan.Config.Seed), nil
 	}
-	adapter, err := lora.Load(r.job.InitAdapter, r.source.Config)
-	if err != nil {
-		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
-	}
-	have, want := adapter.Layout.Config, r.layout.Config
-	if have.Rank != want.Rank || fmt.Sprint(have.Modules) != fmt.Sprint(want.Modules) || have.Scale() != want.Scale() {
-		return nil, protocol.NewError(protocol.CodeInvalidConfig,
-			"the adapter %s has rank %d, alpha %g and modules %v, but this job has rank %d, alpha %g and modules %v",
-			r.job.InitAdapter, have.Rank, have.Alpha, have.Modules, want.Rank, want.Alpha, want.Modules).
-			WithHint("set lora_r, lora_alpha and target_modules to the adapter's")
+	adapter, failure := plan.LoadInitAdapter(r.job.InitAdapter, r.source.Config, &r.plan.Config)
+	if failure != nil {
+		return nil, failure
 	}
 	return adapter.Values, nil
 }

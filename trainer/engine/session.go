@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/shannon-labs/scu/protocol"
@@ -60,7 +61,7 @@ func Open(o SessionOptions) (session *Session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, err := model.OpenDevice(plugin)
+	backend, err := openDevice(plugin)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +154,9 @@ func (s *Session) Score(ctx context.Context, path string, o ScoreOptions) (*Scor
 		score.TargetTokens += row.TargetTokens
 	}
 	score.DataBPT = scu.DataBPT(score.NLL / float64(score.TargetTokens))
+	if math.IsNaN(score.DataBPT) || math.IsInf(score.DataBPT, 0) {
+		return nil, protocol.NewError(protocol.CodeNonFinite, "the loss is not finite").WithHint("check the weights of the model and of the adapter, or use --precision f32")
+	}
 	if o.PerRow {
 		score.PerRow = byRow
 	}

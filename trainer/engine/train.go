@@ -24,7 +24,7 @@ type training struct {
 	prior      scu.Prior
 	schedule   schedule
 	observer   Observer
-	evaluate   func(step int) (*protocol.Float, error)
+	evaluate   func(ctx context.Context, step int) (*protocol.Float, error)
 
 	epoch   int
 	pending []data.MicroBatch // of the epoch, not yet run
@@ -72,7 +72,7 @@ func (t *training) run(ctx context.Context) error {
 			return err
 		}
 		if every := t.config.EvalEvery; every > 0 && t.steps%every == 0 && t.steps < t.plan.TotalSteps {
-			if metrics.ValDataBPT, err = t.evaluate(t.steps); err != nil {
+			if metrics.ValDataBPT, err = t.evaluate(ctx, t.steps); err != nil {
 				return err
 			}
 			t.observer.Phase(protocol.PhaseTraining)

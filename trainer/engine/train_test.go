@@ -198,6 +198,9 @@ func TestGoingOnFromAnAdapter(t *testing.T) {
 	again := tinyJob(t, map[string]any{"lora_dropout": 0})
 	again.InitAdapter, again.TrainData = job.Output, job.TrainData
 	_, second := mustTrain(t, again)
+	if s := float64(second.steps[0].SRatio); math.Abs(s/second.plan.Config.TargetS-1) > 0.3 {
+		t.Errorf("S begins at %g, want about the target %g", s, second.plan.Config.TargetS)
+	}
 	if !(second.steps[0].DataBPT < first.steps[0].DataBPT) || second.evaluations[0].DataBPT != first.evaluations[0].DataBPT {
 		t.Errorf("begins at %v bits, the first run at %v; base %v and %v", second.steps[0].DataBPT, first.steps[0].DataBPT,
 			second.evaluations[0].DataBPT, first.evaluations[0].DataBPT)

@@ -11,6 +11,9 @@ import (
 	"github.com/shannon-labs/scu/trainer/scu"
 )
 
+// smallestSigma keeps σ² far from where it would vanish.
+const smallestSigma = 1e-9
+
 // check refuses settings that are out of range or contradict each other.
 func check(c *protocol.SCUConfig) *protocol.Error {
 	words := []struct {
@@ -38,7 +41,7 @@ func check(c *protocol.SCUConfig) *protocol.Error {
 		high     float64
 		openHigh bool
 	}{
-		{"prior_sigma", c.PriorSigma, 0, 1e6, false},
+		{"prior_sigma", c.PriorSigma, 0, 1e6, false}, // 0 is automatic
 		{"lora_r", float64(c.LoraR), 1, 1024, false},
 		{"lora_dropout", c.LoraDropout, 0, 1, true},
 		{"learning_rate", c.LearningRate, 0, 10, false},
@@ -59,6 +62,9 @@ func check(c *protocol.SCUConfig) *protocol.Error {
 			return protocol.NewError(protocol.CodeInvalidConfig, "%s is %s; it must lie between %s and %s",
 				r.key, number(r.value), number(r.low), number(r.high))
 		}
+	}
+	if c.PriorSigma != 0 && c.PriorSigma < smallestSigma {
+		return protocol.NewError(protocol.CodeInvalidConfig, "prior_sigma is %s; it must be at least %s, or auto", number(c.PriorSigma), number(smallestSigma))
 	}
 	if c.Epochs == 0 && c.MaxSteps == 0 {
 		return protocol.NewError(protocol.CodeInvalidConfig, "epochs and max_steps are both 0, so nothing would be trained").

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/data"
 	"github.com/shannon-labs/scu/trainer/lora"
+	"github.com/shannon-labs/scu/trainer/weights"
 )
 
 // Prepared is a job that can be queued: its model is there, its settings are resolved and its rows can be read.
@@ -53,11 +55,31 @@ func (p Planner) Prepare(ctx context.Context, home string, spec protocol.JobSpec
 		return nil, failure
 	}
 	if spec.InitAdapter != "" {
-		if _, err := lora.Load(spec.InitAdapter, source.Config); err != nil {
-			return nil, protocol.NewError(protocol.CodeInvalidConfig, "init_adapter: %v", err)
+		if _, failure := LoadInitAdapter(spec.InitAdapter, source.Config, &prepared.Config); failure != nil {
+			return nil, failure
 		}
 	}
 	return prepared, nil
+}
+
+// LoadInitAdapter reads the adapter that a job goes on from, whose shape must be that of the job's configuration.
+func LoadInitAdapter(directory string, arch weights.Config, config *protocol.SCUConfig) (*lora.Adapter, *protocol.Error) {
+	adapter, err := lora.Load(directory, arch)
+	if err != nil {
+		return nil, protocol.NewError(protocol.CodeInvalidConfig, "init_adapter: %v", err)
+	}
+	layout, err := lora.NewLayout(arch, AdapterConfig(config))
+	if err != nil {
+		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
+	}
+	have, want := adapter.Layout, layout
+	if !slices.Equal(have.Slots, want.Slots) || have.Config.Scale() != want.Config.Scale() {
+		return nil, protocol.NewError(protocol.CodeInvalidConfig,
+			"the adapter %s has rank %d, alpha %g and modules %v, but this job has rank %d, alpha %g and modules %v", directory,
+			have.Config.Rank, have.Config.Alpha, have.Config.Modules, want.Config.Rank, want.Config.Alpha, want.Config.Modules).
+			WithHint("set lora_r, lora_alpha and target_modules to the adapter's")
+	}
+	return adapter, nil
 }
 
 // resolve fills the configuration: defaults, then what the specification names, then its overrides.
@@ -107,6 +129,10 @@ func fileSize(path string) int64 {
 }
 
 func checkRows(ctx context.Context, path string) *protocol.Error {
+	// What is read here is read again when the job begins, and opening a pipe could wait for ever.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return protocol.NewError(protocol.CodeDatasetInvalid, "data file %s is not a regular file", path).WithHint("write the rows to a file first")
+	}
 	count := 0
 	for _, err := range data.Read(path) {
 		if err != nil {
@@ -121,8 +147,11 @@ func checkRows(ctx context.Context, path string) *protocol.Error {
 
 func invalidData(err error) *protocol.Error {
 	var known *protocol.Error
-	if errors.As(err, &known) {
+	switch {
+	case errors.As(err, &known):
 		return known
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return protocol.NewError(protocol.CodeCancelled, "%v", err)
 	}
 	return protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
 }

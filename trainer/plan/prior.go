@@ -14,14 +14,14 @@ import (
 const assumedDataBPT = 3.0
 
 // SettlePrior fixes the prior's width, when it is automatic (0 in asked), and predicts S at step 0, for a base model that
-// spends dataBPT bits on a target token. It can be called again when a better figure is at hand.
+// spends dataBPT bits on a target token and an adapter that begins with this Σw². It can be called again when better
+// figures are at hand.
 //
 // An automatic width is the one at which training begins at the target: then the controller has to hold S, not to drag
 // it over orders of magnitude. With the prior centred on the initial weights Σ(w−c)² begins at 0, and so does S; the
 // width is the same.
-func SettlePrior(p *protocol.Plan, asked protocol.SCUConfig, layout *lora.Layout, dataBPT float64) {
+func SettlePrior(p *protocol.Plan, asked protocol.SCUConfig, layout *lora.Layout, squares, dataBPT float64) {
 	c := &p.Config
-	squares := layout.ExpectedInitialSquares()
 	p.AssumedDataBPT = dataBPT
 	if asked.PriorSigma == 0 {
 		c.PriorSigma = scu.SigmaFor(c.TargetS, dataBPT, squares, p.TargetTokens)

@@ -28,7 +28,7 @@ func Settle(config protocol.SCUConfig, reasons map[string]string, arch weights.C
 	if set.ValRows == 0 {
 		p.Warnings = append(p.Warnings, "no rows are held out, so what the adapter gains on unseen text is not measured; give val_data or a val_fraction")
 	}
-	SettlePrior(p, config, layout, assumedDataBPT)
+	SettlePrior(p, config, layout, layout.ExpectedInitialSquares(), assumedDataBPT)
 	if warning := unreachable(p, layout); warning != "" {
 		p.Warnings = append(p.Warnings, warning)
 	}
