@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/shannon-labs/scu/protocol"
@@ -87,7 +89,7 @@ func (c *console) stopDaemon(ctx context.Context, when string) (*stopReport, err
 	return &stopReport{StatusResult: status, Stopped: true}, c.awaitStopped(ctx, home, status.PID)
 }
 
-// awaitStopped returns once nobody listens on the socket of home.
+// awaitStopped returns once nobody listens on the socket of home and the process is gone.
 func (c *console) awaitStopped(ctx context.Context, home string, pid int) error {
 	patience, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
@@ -95,7 +97,7 @@ func (c *console) awaitStopped(ctx context.Context, home string, pid int) error 
 	defer poll.Stop()
 	for {
 		client, err := c.connectIfRunning(patience, home)
-		if err == nil && client == nil {
+		if err == nil && client == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			return nil
 		}
 		if client != nil {
@@ -107,7 +109,7 @@ func (c *console) awaitStopped(ctx context.Context, home string, pid int) error 
 				return ctx.Err()
 			}
 			return protocol.NewError(protocol.CodeInternal, "the daemon, process %d, was told to stop but still runs after %s", pid, stopPatience).
-				WithHint("end it with: kill %d", pid)
+				WithHint("end it with: kill -9 %d", pid)
 		case <-poll.C:
 		}
 	}

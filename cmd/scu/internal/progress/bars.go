@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	barWidth = 20    // characters
+	barWidth = 12    // characters: with the rest a line stays within 80
 	barParts = 10000 // a full bar
 )
 
@@ -44,8 +44,11 @@ func NewBars(terminal *os.File, named bool) *Bars {
 // Begin adds the job's bar.
 func (b *Bars) Begin(job *protocol.Job) {
 	b.board.begin(job, func(state *State) {
+		if b.bars[job.JobID] != nil { // a job that is followed twice has one bar
+			return
+		}
 		live := &liveBar{}
-		live.show(state)
+		live.show(state, b.named)
 		style := mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding("─")
 		live.bar = b.drawn.New(barParts, style,
 			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return *live.left.Load() })),
@@ -60,7 +63,7 @@ func (b *Bars) Begin(job *protocol.Job) {
 func (b *Bars) Event(jobID string, event protocol.JobEvent) {
 	b.board.apply(jobID, event, func(state *State) {
 		live := b.bars[jobID]
-		live.show(state)
+		live.show(state, b.named)
 		live.advance(state)
 		switch event.Type {
 		case protocol.EventPlan, protocol.EventEval, protocol.EventWarning:
@@ -83,10 +86,13 @@ func (b *Bars) Close() {
 	b.drawn.Wait()
 }
 
-func (l *liveBar) show(state *State) {
+func (l *liveBar) show(state *State, named bool) {
 	// Every phase takes the same room, so that the bar stays where it is.
-	left := fmt.Sprintf("%s  %-13s", state.Name, state.Phase())
-	right := strings.TrimRight(" "+state.Steps()+"  "+state.Measures(), " ")
+	left := fmt.Sprintf("%-11s", state.Phase())
+	if named {
+		left = state.Name + "  " + left
+	}
+	right := strings.TrimRight(" "+state.Steps()+"  "+state.Compact(), " ")
 	l.left.Store(&left)
 	l.right.Store(&right)
 }

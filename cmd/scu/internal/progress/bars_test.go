@@ -39,7 +39,7 @@ func TestBars(t *testing.T) {
 	following.Wait()
 	bars.Close()
 	text := drawn()
-	for _, want := range []string{"good: warning: beware", "good  completed", "bad  failed", "50/50", "━", "3.210 bits/token"} {
+	for _, want := range []string{"good: warning: beware", "good  completed", "bad  failed", "50/50", "━", "3.210 bpt"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q was not drawn:\n%s", want, text)
 		}

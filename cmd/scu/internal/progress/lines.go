@@ -29,7 +29,7 @@ func Describe(state *State, event protocol.JobEvent) string {
 		return state.Phase()
 	case protocol.EventPlan:
 		p := event.Plan
-		return fmt.Sprintf("plan: %d steps, %d rows, %d target tokens, σ %.3g, S from about %.4f to %.4f",
+		return fmt.Sprintf("plan: %d steps, %d rows, %d target tokens, σ %.3g, S %.4f→%.4f",
 			p.TotalSteps, p.TrainRows, p.TargetTokens, p.Config.PriorSigma, p.PredictedStartS, p.Config.TargetS)
 	case protocol.EventMetrics:
 		return strings.TrimRight("step "+state.Steps()+"  "+state.Measures(), " ")

@@ -36,7 +36,7 @@ func TestLines(t *testing.T) {
 	want := []string{
 		"mine: queued",
 		"mine: training",
-		"mine: plan: 4 steps, 0 rows, 0 target tokens, σ 0, S from about 0.0000 to 0.0000",
+		"mine: plan: 4 steps, 0 rows, 0 target tokens, σ 0, S 0.0000→0.0000",
 		"mine: step 1/4  " + measured,
 		"mine: warning: beware",
 		"mine: step 3/4  " + measured,

@@ -71,6 +71,21 @@ func (s *State) Steps() string {
 	return ""
 }
 
+// Compact is Measures short enough for a line that has a bar as well: bits per token, S and its target, λ, tokens a
+// second, time left.
+func (s *State) Compact() string {
+	m := s.Metrics
+	if m == nil {
+		return ""
+	}
+	left := ""
+	if m.EtaMinutes.Finite() && m.EtaMinutes > 0 && !s.Status.Status.Final() {
+		left = "  " + Minutes(float64(m.EtaMinutes))
+	}
+	return fmt.Sprintf("%s bpt  S %s→%.4f  λ %s  %s tok/s%s",
+		Number(m.DataBPT, 3), Number(m.SRatio, 4), s.TargetS, Number(m.LambdaValue, 2), Number(m.TokensPerSecond, 0), left)
+}
+
 // Measures are the latest step's numbers: bits per token, S and its target, λ, tokens a second, time left.
 func (s *State) Measures() string {
 	m := s.Metrics
