@@ -3,6 +3,11 @@
 // uses (trim_blocks, lstrip_blocks, loop controls, no autoescape, one trailing
 // newline of the source removed).
 //
+// The Go library for Jinja, gonja v2.4.1, renders some of what chat templates
+// hold wrongly and without an error: content or 'd' gives True, none is defined
+// is false, [::-1] and break are missing, lstrip_blocks leaves a line's end,
+// tojson escapes HTML. Hence this package.
+//
 // It is not a general template engine. It knows the part of the language that
 // chat templates use: expressions, if, for (with filter, else, break and
 // continue), set, macro, generation, and the filters, tests and methods listed
