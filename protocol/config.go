@@ -51,7 +51,7 @@ type SCUConfig struct {
 	// The adapter.
 	LoraR         int      `json:"lora_r" msgpack:"lora_r"`
 	LoraAlpha     float64  `json:"lora_alpha" msgpack:"lora_alpha"`
-	LoraDropout   float64  `json:"lora_dropout" msgpack:"lora_dropout"`
+	LoraDropout   float64  `json:"lora_dropout" msgpack:"lora_dropout"` // modules that read the same input share a mask; PEFT draws one for each
 	TargetModules []string `json:"target_modules" msgpack:"target_modules"`
 
 	// The optimizer: AdamW on the adapter's weights.

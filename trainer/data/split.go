@@ -50,7 +50,22 @@ func Split(rows []Row, fraction float64, seed int64) (train, validation []Row, e
 	return train, validation, nil
 }
 
-// contentDigest hashes what a row says, not where it stands. Every part is
+// Overlap counts the validation rows whose content is in a training row too.
+func Overlap(train, validation []Row) int {
+	trained := map[[sha256.Size]byte]bool{}
+	for _, row := range train {
+		trained[contentDigest(row, 0)] = true
+	}
+	count := 0
+	for _, row := range validation {
+		if trained[contentDigest(row, 0)] {
+			count++
+		}
+	}
+	return count
+}
+
+// contentDigest hashes what a row says, not where it stands or in which form. Every part is
 // preceded by its length, so that moving text between parts changes the digest.
 func contentDigest(row Row, seed int64) [sha256.Size]byte {
 	hash := sha256.New()
@@ -62,7 +77,7 @@ func contentDigest(row Row, seed int64) [sha256.Size]byte {
 	}
 	binary.BigEndian.PutUint64(number[:], uint64(seed))
 	hash.Write(number[:])
-	for _, part := range []string{string(row.Kind), row.Text, row.Prompt, row.Completion} {
+	for _, part := range []string{row.Text, row.Prompt, row.Completion} {
 		write(part)
 	}
 	for _, message := range row.Messages {

@@ -103,7 +103,7 @@ func TestContentDigest(t *testing.T) {
 	t.Parallel()
 	rows := []Row{
 		{Kind: Text, Text: "ab"}, {Kind: Text, Text: "a"}, {Kind: PromptCompletion, Prompt: "a", Completion: "b"}, {Kind: PromptCompletion, Prompt: "ab"},
-		{Kind: Instruction, Prompt: "a", Completion: "b"}, {Kind: Messages, Messages: []Message{{"user", "a"}, {"assistant", "b"}}},
+		{Kind: Messages, Messages: []Message{{"user", "a"}, {"assistant", "b"}}},
 		{Kind: Messages, Messages: []Message{{"user", "ab"}}}, {Kind: Messages, Messages: []Message{{"assistant", "ab"}}},
 	}
 	seen := map[[32]byte]int{}
@@ -117,5 +117,20 @@ func TestContentDigest(t *testing.T) {
 		if contentDigest(row, 1) != digest {
 			t.Errorf("the place of row %d changes its digest", i)
 		}
+	}
+	// The same question and answer in another form is the same document, and must not fall on the other side.
+	asked, instructed := Row{Kind: PromptCompletion, Prompt: "a", Completion: "b"}, Row{Kind: Instruction, Prompt: "a", Completion: "b"}
+	if contentDigest(asked, 1) != contentDigest(instructed, 1) {
+		t.Error("the form of a row changes its digest")
+	}
+}
+
+func TestOverlapCountsHeldOutRowsThatAreTrainedOn(t *testing.T) {
+	t.Parallel()
+	if got := Overlap(textRows("a", "b", "c"), textRows("c", "d", "a", "a")); got != 3 {
+		t.Errorf("%d rows overlap, want 3", got)
+	}
+	if got := Overlap(textRows("a"), nil); got != 0 {
+		t.Errorf("%d rows overlap with none", got)
 	}
 }

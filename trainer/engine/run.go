@@ -99,21 +99,13 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := before
-	if r.job.InitAdapter != "" {
-		if start, err = r.evaluate(ctx, 0); err != nil {
-			return nil, err
-		}
+	start, err := r.startCost(ctx, before)
+	if err != nil {
+		return nil, err
 	}
-	if before != nil && !before.Finite() {
-		return nil, protocol.NewError(protocol.CodeNonFinite, "the base model's loss on the held-out rows is not finite").
-			WithHint("check the model's weights, or set precision=f32")
-	}
-	if start != nil {
-		// The measured cost of a token replaces the assumed one, so that S begins where it was predicted.
-		plan.SettlePrior(r.plan, r.job.Config, r.layout, r.startSquares, float64(*start))
-		r.observer.Plan(r.plan)
-	}
+	// The measured cost of a token replaces the assumed one, so that S begins where it was predicted.
+	plan.SettlePrior(r.plan, r.job.Config, r.layout, r.startSquares, start)
+	r.observer.Plan(r.plan)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -226,7 +218,7 @@ func (r *run) save(t *training, before, after *protocol.Float, took time.Duratio
 		Steps: t.steps, TargetTokens: r.plan.TargetTokens, BaseValDataBPT: before, ValDataBPT: after,
 		FinalS: t.last.SRatio, FinalSSmoothed: t.last.SSmoothed, TargetS: t.config.TargetS, FinalLambda: t.last.LambdaValue,
 		PriorSigma: t.config.PriorSigma, TokensPerSecond: protocol.Float(float64(t.tokens) / t.seconds), TrainSeconds: took.Seconds(),
-		PeakMemoryBytes: peakBytes(), NonFiniteSteps: t.skipped,
+		PeakMemoryBytes: peakBytes(), NonFiniteSteps: t.nonFinite,
 		ValTargetTokens: r.valTargets, RowsTruncated: r.report.Truncated, RowsWithoutLoss: r.report.WithoutTargets,
 	}
 	adapter := &lora.Adapter{Layout: r.layout, Values: r.optimizer.Adapter().Values()}

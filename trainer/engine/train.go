@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -26,13 +27,14 @@ type training struct {
 	observer   Observer
 	evaluate   func(ctx context.Context, step int) (*protocol.Float, error)
 
-	epoch   int
-	pending []data.MicroBatch // of the epoch, not yet run
-	steps   int               // done
-	tokens  int               // run, filling not counted
-	seconds float64           // in steps
-	skipped int               // steps whose gradient was not finite
-	last    *protocol.TrainingMetrics
+	epoch     int
+	pending   []data.MicroBatch // of the epoch, not yet run
+	steps     int               // done
+	tokens    int               // run, filling not counted
+	seconds   float64           // in steps
+	nonFinite int               // steps whose S or gradient was not finite
+	inARow    int               // of these, the last ones without a finite one between
+	last      *protocol.TrainingMetrics
 }
 
 func newTraining(job *run) (*training, error) {
@@ -174,25 +176,41 @@ func (t *training) measure(crossEntropy float64, moved model.Stepped, lambda flo
 func (t *training) control(m *protocol.TrainingMetrics, skipped bool) error {
 	s := float64(m.SRatio)
 	if skipped {
-		t.skipped++
 		s = math.NaN()
-		t.observer.Log(fmt.Sprintf("step %d: the gradient is not finite; the adapter and λ stay as they were", m.Step), true)
+	}
+	if err := t.countNonFinite(m.Step, s); err != nil {
+		return err
 	}
 	if t.controller == nil {
 		m.SSmoothed = m.SRatio
-		return t.countSkipped(skipped)
+		return nil
 	}
 	if err := t.controller.Step(s); err != nil {
 		return nonFinite(m.Step, err)
 	}
 	state := t.controller.State()
-	m.SSmoothed, m.Integral = protocol.Float(state.Smoothed), protocol.Float(state.Integral)
+	m.SSmoothed, m.Integral = protocol.NaN(), protocol.Float(state.Integral)
+	if state.Started {
+		m.SSmoothed = protocol.Float(state.Smoothed)
+	}
 	return nil
 }
 
-func (t *training) countSkipped(skipped bool) error {
-	if skipped && t.skipped >= t.config.NonFiniteLimit {
-		return nonFinite(t.steps, fmt.Errorf("%d steps had a gradient that is not finite", t.skipped))
+// countNonFinite tells of a step whose S or gradient is not finite, and ends the run at a row of them, whatever the mode,
+// or when no step of the whole run was finite.
+func (t *training) countNonFinite(step int, s float64) error {
+	if !math.IsNaN(s) && !math.IsInf(s, 0) {
+		t.inARow = 0
+		return nil
+	}
+	t.nonFinite++
+	t.inARow++
+	t.observer.Log(fmt.Sprintf("step %d: the loss or its gradient is not finite; the adapter and λ stay as they were", step), true)
+	if t.inARow >= t.config.NonFiniteLimit {
+		return nonFinite(step, fmt.Errorf("the loss or its gradient was not finite in %d steps in a row", t.inARow))
+	}
+	if t.nonFinite == t.plan.TotalSteps {
+		return nonFinite(step, errors.New("no step had a finite loss and gradient, so nothing was trained"))
 	}
 	return nil
 }

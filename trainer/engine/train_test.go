@@ -226,6 +226,54 @@ func TestANonFiniteLossStopsTheJobAndSaysWhere(t *testing.T) {
 	}
 }
 
+// However the rows are held out, and whatever adapter a run begins with, S begins at its target.
+func TestSBeginsAtItsTarget(t *testing.T) {
+	first := tinyJob(t, nil)
+	mustTrain(t, first)
+	for name, change := range map[string]func(*Job){
+		"nothing held out":                 func(j *Job) { j.Config.ValFraction = 0 },
+		"one row held out":                 func(j *Job) { j.Config.ValFraction = 1e-9 },
+		"gone on from, nothing held out":   func(j *Job) { j.InitAdapter, j.Config.ValFraction = first.Output, 0 },
+		"gone on from, some rows held out": func(j *Job) { j.InitAdapter = first.Output },
+	} {
+		job := tinyJob(t, map[string]any{"max_steps": 1, "grad_accum": 1000, "lora_dropout": 0})
+		change(&job)
+		_, told := mustTrain(t, job)
+		if s, target := float64(told.steps[0].SRatio), told.plan.Config.TargetS; math.Abs(s/target-1) > 0.15 {
+			t.Errorf("%s: S begins at %g, want about %g", name, s, target)
+		}
+	}
+}
+
+func TestNonFiniteStepsAreCountedAlikeInEveryMode(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{protocol.ModePI, protocol.ModeFixed, protocol.ModeOff} {
+		config := &protocol.SCUConfig{Mode: mode, NonFiniteLimit: 3}
+		run := func(total int, finite string) error {
+			training := &training{config: config, plan: &protocol.Plan{TotalSteps: total}, observer: &recorder{}}
+			for step, mark := range finite {
+				s := 0.01
+				if mark == 'x' {
+					s = math.NaN()
+				}
+				if err := training.countNonFinite(step+1, s); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if err := run(12, "xx.xx.xx.xx."); err != nil {
+			t.Errorf("%s: scattered steps ended the run: %v", mode, err)
+		}
+		if run(12, "..xxx") == nil {
+			t.Errorf("%s: three in a row did not end the run", mode)
+		}
+		if run(2, "xx") == nil {
+			t.Errorf("%s: a run without one finite step was taken for trained", mode)
+		}
+	}
+}
+
 func TestWhatCannotBeTrainedIsRefused(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.jsonl")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {

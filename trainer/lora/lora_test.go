@@ -209,6 +209,33 @@ func copyAdapter(t *testing.T, from string) string {
 	return to
 }
 
+// PEFT turns "all-linear" into the full name of every layer's module.
+func TestFullModuleNamesAreRead(t *testing.T) {
+	t.Parallel()
+	c := oracle.Load(t, "tied")
+	directory := copyAdapter(t, c.AdapterDirectory)
+	config := readConfig(t, filepath.Join(directory, ConfigFile))
+	config["target_modules"] = []string{
+		"model.layers.1.mlp.up_proj", "model.layers.0.self_attn.q_proj", "model.layers.0.mlp.up_proj", "model.layers.1.self_attn.q_proj",
+		"model.layers.0.self_attn.k_proj", "model.layers.0.self_attn.v_proj", "model.layers.0.self_attn.o_proj",
+		"model.layers.0.mlp.gate_proj", "model.layers.0.mlp.down_proj",
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(directory, ConfigFile), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	adapter, err := Load(directory, archOf(t, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(adapter.Layout.Config.Modules, Modules) {
+		t.Errorf("modules %v", adapter.Layout.Config.Modules)
+	}
+}
+
 func TestRSLoRAScalesByTheRootOfTheRank(t *testing.T) {
 	t.Parallel()
 	c := oracle.Load(t, "untied")

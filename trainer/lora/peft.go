@@ -190,7 +190,7 @@ func (p *peftConfig) modules() ([]string, error) {
 		listed[i] = name[strings.LastIndex(name, ".")+1:]
 	}
 	slices.SortFunc(listed, func(a, b string) int { return slices.Index(Modules, a) - slices.Index(Modules, b) })
-	return listed, nil
+	return slices.Compact(listed), nil // "all-linear" is saved as the full name of every layer's module
 }
 
 func isSet(field json.RawMessage) bool {

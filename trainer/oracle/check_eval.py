@@ -46,13 +46,24 @@ def end_of_text(tokenizer):
     return [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
 
 
+def added_around(tokenizer):
+    """What the post-processor puts before a text, and whether it puts the end-of-text token behind it."""
+    added = tokenizer("")["input_ids"]
+    end = tokenizer.eos_token_id
+    if added and added[-1] == end and (len(added) > 1 or end != tokenizer.bos_token_id):
+        return added[:-1], True
+    return added, False
+
+
 def encode_text(tokenizer, text):
-    ids = tokenizer(text)["input_ids"] + end_of_text(tokenizer)
+    ids = tokenizer(text)["input_ids"]
+    if not added_around(tokenizer)[1]:
+        ids = ids + end_of_text(tokenizer)
     return ids, list(range(1, len(ids)))
 
 
 def encode_completion(tokenizer, prompt, completion):
-    before = tokenizer("")["input_ids"] + tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    before = added_around(tokenizer)[0] + tokenizer(prompt, add_special_tokens=False)["input_ids"]
     after = tokenizer(completion, add_special_tokens=False)["input_ids"] + end_of_text(tokenizer)
     return before + after, list(range(max(1, len(before)), len(before) + len(after)))
 

@@ -270,6 +270,19 @@ func TestRowsCutOrLeftOutAreCountedInWarnings(t *testing.T) {
 	}
 }
 
+func TestHeldOutRowsThatAreTrainedOnAreAWarning(t *testing.T) {
+	t.Parallel()
+	spec := tinySpec(t, nil)
+	spec.ValData = spec.TrainData
+	plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	if all := strings.Join(plan.Warnings, "\n"); !strings.Contains(all, "60 of 60 held-out rows are among the training rows") {
+		t.Errorf("warnings: %s", all)
+	}
+}
+
 func TestEveryTargetCutAwayIsAnError(t *testing.T) {
 	t.Parallel()
 	spec := tinySpec(t, map[string]any{"block_size": 4, "val_fraction": 0})

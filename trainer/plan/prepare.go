@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"slices"
 
@@ -73,7 +74,7 @@ func LoadInitAdapter(directory string, arch weights.Config, config *protocol.SCU
 		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
 	}
 	have, want := adapter.Layout, layout
-	if !slices.Equal(have.Slots, want.Slots) || have.Config.Scale() != want.Config.Scale() {
+	if !slices.Equal(have.Slots, want.Slots) || math.Abs(have.Config.Scale()/want.Config.Scale()-1) > 1e-6 {
 		return nil, protocol.NewError(protocol.CodeInvalidConfig,
 			"the adapter %s has rank %d, alpha %g and modules %v, but this job has rank %d, alpha %g and modules %v", directory,
 			have.Config.Rank, have.Config.Alpha, have.Config.Modules, want.Config.Rank, want.Config.Alpha, want.Config.Modules).

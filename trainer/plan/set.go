@@ -14,6 +14,7 @@ type Set struct {
 	Train, Val             []data.Sample
 	TrainRows, ValRows     int
 	TrainReport, ValReport data.Report
+	Overlap                int // held-out rows that are among the training rows too
 }
 
 // SetOptions says which rows to load.
@@ -30,6 +31,9 @@ func LoadSet(ctx context.Context, source *weights.Model, options SetOptions) (*S
 		return nil, invalidData(err)
 	}
 	set := &Set{TrainRows: len(train), ValRows: len(val)}
+	if options.Val != "" { // a split keeps them apart by itself
+		set.Overlap = data.Overlap(train, val)
+	}
 	encoder, err := NewEncoder(source, options.Config, append(train[:len(train):len(train)], val...))
 	if err != nil {
 		return nil, err
@@ -102,5 +106,9 @@ func TrainFeed(set *Set, config *protocol.SCUConfig) *data.Feed {
 
 // Warnings says what was cut or left out.
 func (s *Set) Warnings(blockSize int) []string {
-	return append(s.TrainReport.Warnings("training", blockSize), s.ValReport.Warnings("held-out", blockSize)...)
+	warnings := append(s.TrainReport.Warnings("training", blockSize), s.ValReport.Warnings("held-out", blockSize)...)
+	if s.Overlap > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d of %d held-out rows are among the training rows too, so they do not show what the adapter gains on unseen text", s.Overlap, s.ValRows))
+	}
+	return warnings
 }
