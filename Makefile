@@ -14,10 +14,15 @@ export SCU_HOME
 XLA := PJRT_PLUGIN_LIBRARY_PATH='$(SCU_HOME)/pjrt' GOMLX_NO_AUTO_INSTALL=1 GOMLX_BACKEND=xla:cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup test race lint demo clean
+.PHONY: help build setup test race fuzz parity bench-trainer lint demo clean
+
+# How long each fuzz target runs.
+FUZZTIME ?= 60s
+# The rooms that the race detector can watch in a few minutes: all but those that train.
+RACE := ./daemon/... ./rpc/... ./protocol/... ./cmd/... ./trainer/data/... ./trainer/tokenizer ./trainer/plan ./trainer/checkpoint
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/scu
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/scu ./cmd/scu
@@ -28,8 +33,22 @@ setup: build ## install the XLA plugin and the default base model into SCU_HOME 
 test: setup ## run every test
 	$(XLA) $(GO) test -timeout 30m ./...
 
-race: setup ## run every test under the race detector; slow
-	$(XLA) $(GO) test -race -timeout 90m ./...
+race: setup ## run the tests of what runs side by side under the race detector
+	$(XLA) $(GO) test -race -timeout 60m $(RACE)
+
+fuzz: setup ## run every fuzz target for FUZZTIME each (60s)
+	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r package; do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$package/*_test.go | cut -c6-); do \
+	    echo "$$package $$target"; \
+	    $(XLA) $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
+	  done; \
+	done
+
+parity: setup ## compare every model family with transformers and PEFT, and print the table
+	$(XLA) $(GO) test ./trainer/model -count=1 -v -run '^TestParityOfEveryFamily$$'
+
+bench-trainer: setup ## measure a training step against PEFT and PyTorch; 20 minutes on an idle machine
+	$(GO) run ./bench/trainer $(BENCH)
 
 lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi

@@ -48,7 +48,11 @@ var rules = []rule{
 	{room: "trainer", imports: []string{"trainer"}, never: outer},
 	{room: "trainer/scu", never: slices.Concat(outer, xla)},
 	{room: "trainer/tokenizer", never: slices.Concat(outer, xla)},
+	{room: "trainer/architecture", never: slices.Concat(outer, xla)},
+	{room: "trainer/weights", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},
+	{room: "trainer/lora", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},
 	{room: "trainer/data", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},
+	{room: "trainer/checkpoint", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},
 	{room: "trainer/plan", imports: []string{"trainer", "protocol"}, never: slices.Concat(outer, xla)},
 	{room: "trainer/engine", imports: []string{"trainer", "protocol"}, never: outer},
 
@@ -56,7 +60,7 @@ var rules = []rule{
 	{room: "rpc", imports: []string{"protocol"}, never: slices.Concat([]string{"trainer", "daemon"}, xla)},
 
 	// The daemon keeps the job store, so it never loads XLA.
-	{room: "daemon", imports: []string{"daemon", "protocol", "rpc", "trainer/plan", "trainer/data"}, never: xla},
+	{room: "daemon", imports: []string{"daemon", "protocol", "rpc", "trainer/plan", "trainer/data", "trainer/checkpoint"}, never: xla},
 
 	// Clients.
 	{room: "kernel", imports: []string{"protocol", "rpc", "widgets"}, never: []string{"trainer", "daemon"}},
@@ -65,6 +69,9 @@ var rules = []rule{
 
 	// The command line ties the rooms together.
 	{room: "cmd", anything: true},
+
+	// The benchmarks measure the rooms as they are put together.
+	{room: "bench", anything: true},
 }
 
 // listedPackage is what `go list -json` says of a package.

@@ -46,7 +46,9 @@ func (d *daemon) takeNext() *run {
 
 func (d *daemon) release(r *run) {
 	d.mu.Lock()
-	delete(d.running, r.jobID)
+	if d.running[r.jobID] == r { // a job that is tried again may have its next run already
+		delete(d.running, r.jobID)
+	}
 	d.endIfIdleLocked()
 	d.mu.Unlock()
 	d.nudge()
@@ -88,7 +90,7 @@ func (d *daemon) stopRun(jobID string, reason *protocol.Error) bool {
 
 // stopRuns stops every run because the daemon ends.
 func (d *daemon) stopRuns() {
-	reason := protocol.NewError(protocol.CodeCancelled, "the daemon was stopped while the job ran").WithHint("start the daemon and submit the job again")
+	reason := protocol.NewError(protocol.CodeCancelled, "the daemon was stopped while the job ran").WithHint("go on from its last checkpoint with: scu retry NAME")
 	reason.Retryable = true
 	d.mu.Lock()
 	defer d.mu.Unlock()

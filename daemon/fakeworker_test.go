@@ -32,7 +32,7 @@ func fakeWorker() {
 	say(frame.Event{Plan: &protocol.Plan{Config: start.Config, TotalSteps: s.Steps, TargetTokens: 100}})
 	say(frame.Event{Log: &frame.Log{Message: "model " + start.Model + " on " + start.Device}})
 	say(frame.Event{Phase: &frame.Phase{Phase: protocol.PhaseTraining}})
-	for step := 1; step <= s.Steps; step++ {
+	for step := start.Told + 1; step <= s.Steps; step++ {
 		say(frame.Event{Metrics: &protocol.TrainingMetrics{Step: step, DataBPT: 2, EtaMinutes: 1, Tokens: 10, CreatedAt: time.Now()}})
 	}
 	if s.Forget {
@@ -44,6 +44,11 @@ func fakeWorker() {
 		must(gate.Close())
 	}
 	fmt.Fprintln(os.Stderr, "the worker comes to its end")
+	if s.FailFirst && start.Told == 0 {
+		must(os.MkdirAll(start.Checkpoints, 0o700))
+		say(frame.Event{Failed: protocol.NewError(protocol.CodeWorkerCrashed, "the first attempt fails")})
+		return
+	}
 	switch s.End {
 	case "":
 		must(os.WriteFile(filepath.Join(temporary, "adapter_config.json"), []byte("{}"), 0o600))

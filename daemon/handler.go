@@ -20,6 +20,7 @@ var methods = map[string]call{
 	protocol.MethodJobList:        decoding((*daemon).listJobs),
 	protocol.MethodJobWait:        decoding((*daemon).waitForJob),
 	protocol.MethodJobCancel:      decoding((*daemon).cancelJob),
+	protocol.MethodJobRetry:       decoding((*daemon).retryJob),
 	protocol.MethodJobMetrics:     decoding((*daemon).jobMetrics),
 	protocol.MethodJobEvents:      decoding((*daemon).jobEvents),
 	protocol.MethodJobLogs:        decoding((*daemon).jobLogs),

@@ -159,10 +159,11 @@ func daemonProcess(t *testing.T, home string) *exec.Cmd {
 
 // script tells the fake worker what to do. It stands in the file that a job names as its training data.
 type script struct {
-	Steps  int    // metrics to send
-	Gate   string // a fifo to open before the end: the test lets the worker go on by opening it too
-	Forget bool   // ignore the gate and wait until told to stop
-	End    string // see fakeWorker; empty means done
+	Steps     int    // metrics to send
+	Gate      string // a fifo to open before the end: the test lets the worker go on by opening it too
+	Forget    bool   // ignore the gate and wait until told to stop
+	FailFirst bool   // without a step told by an earlier attempt, fail
+	End       string // see fakeWorker; empty means done
 }
 
 // spec writes a script and returns a job that runs it.

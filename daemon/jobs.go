@@ -31,6 +31,9 @@ func (d *daemon) findJob(ctx context.Context, idOrName string) (*store.Record, e
 // statusOf adds to a job's status what the store does not know.
 func (d *daemon) statusOf(record *store.Record) protocol.TrainingStatus {
 	status := record.Job.TrainingStatus
+	if status.Status == protocol.StatusFailed {
+		status.ResumableFrom = d.resumableFrom(status.JobID)
+	}
 	if status.Status == protocol.StatusQueued {
 		if position := d.queuePosition(status.JobID); position > 0 {
 			status.QueuePosition = &position

@@ -80,7 +80,7 @@ func TestDaemonKilledAndRestarted(t *testing.T) {
 	if lost.Status != protocol.StatusFailed || !lost.Error.Retryable {
 		t.Errorf("the running job is %+v", lost.TrainingStatus)
 	}
-	wantCode(t, lost.Error, protocol.CodeWorkerCrashed, "the daemon stopped while the job was at step 40", "scu train", runningSpec.TrainData)
+	wantCode(t, lost.Error, protocol.CodeWorkerCrashed, "the daemon stopped while the job was at step 40", "scu retry", running.JobID)
 	if job := mustWait(t, client, waiting.JobID); job.Status != protocol.StatusCompleted || job.Step != 2 {
 		t.Errorf("the waiting job is %+v", job.TrainingStatus)
 	}

@@ -32,13 +32,3 @@ func deriveName(baseModel string) string {
 	_, _ = rand.Read(ending[:]) // it never fails
 	return stem + "-" + hex.EncodeToString(ending[:])
 }
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
-
-// shellWord quotes a word of a command line that a person may paste into a shell.
-func shellWord(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,18 +26,5 @@ func TestDerivedNamesAreUsable(t *testing.T) {
 		if err := protocol.ValidateName("name", name); err != nil {
 			t.Errorf("%q gave %q: %v", model, name, err)
 		}
-	}
-}
-
-func TestShellWordsSurviveAShell(t *testing.T) {
-	t.Parallel()
-	for _, word := range []string{"/plain/path.jsonl", "with space", "it's", "", "$HOME `x` \"q\" \\", "a\nb"} {
-		output, err := exec.Command("sh", "-c", "printf %s "+shellWord(word)).Output()
-		if err != nil || string(output) != word {
-			t.Errorf("%q became %q, %v", word, output, err)
-		}
-	}
-	if shellWord("/plain/path.jsonl") != "/plain/path.jsonl" {
-		t.Error("a plain path is quoted")
 	}
 }

@@ -44,7 +44,7 @@ func (d *daemon) endOrphan(ctx context.Context, record *store.Record) error {
 		return err
 	}
 	reason := protocol.NewError(protocol.CodeWorkerCrashed, "the daemon stopped while the job was at step %d", job.Step).
-		WithHint("submit it again: scu train --base-model %s --dataset %s", shellWord(job.Spec.BaseModel), shellWord(job.Spec.TrainData))
+		WithHint("go on from its last checkpoint with: scu retry %s", job.JobID)
 	reason.Retryable = true
 	d.logger.Warn("job lost its daemon", "job", job.JobID, "name", job.Name, "step", job.Step)
 	_, err := d.store.FailJob(ctx, job.JobID, reason)

@@ -12,6 +12,7 @@ import (
 	"github.com/shannon-labs/scu/daemon/supervise"
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/protocol/frame"
+	"github.com/shannon-labs/scu/trainer/plan"
 )
 
 const (
@@ -99,6 +100,7 @@ func (d *daemon) work(r *run, record *store.Record) supervise.Outcome {
 		JobID: r.jobID, Model: record.ModelPath, ModelName: spec.BaseModel,
 		TrainData: spec.TrainData, ValData: spec.ValData, InitAdapter: spec.InitAdapter,
 		Output: d.adapterPath(record.AdapterID), Device: d.options.Device, Config: *record.Job.Config, Reasons: record.Reasons,
+		Checkpoints: d.checkpointsPath(r.jobID), Cache: plan.CacheDirectory(d.options.Home), CreatedAt: record.Job.CreatedAt, Told: record.Job.Step,
 	})
 	if err != nil {
 		if r.stopReason() != nil {

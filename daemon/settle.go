@@ -25,12 +25,16 @@ func (d *daemon) settle(r *run, record *store.Record, outcome supervise.Outcome)
 		failure := d.checkAdapter(record.AdapterID, outcome.Done)
 		if failure == nil {
 			d.complete(r.jobID, record.AdapterID, outcome.Done)
+			d.removeCheckpoints(r.jobID)
 			return
 		}
 		outcome = supervise.Outcome{Kind: supervise.Failed, Error: failure}
 	}
 	if err := d.removeAdapter(record.AdapterID); err != nil {
 		d.logger.Error("cannot remove an unfinished adapter", "job", r.jobID, "error", err)
+	}
+	if outcome.Kind == supervise.Cancelled && !r.stopReason().Retryable { // not when only the daemon was stopped
+		d.removeCheckpoints(r.jobID)
 	}
 	d.finish(r.jobID, func(ctx context.Context) (*store.Record, error) {
 		if outcome.Kind == supervise.Cancelled {
@@ -52,6 +56,13 @@ func (d *daemon) complete(jobID, adapterID string, done *frame.Done) {
 			AdapterFiles: done.Files, SizeBytes: done.SizeBytes, SHA256: done.SHA256,
 		})
 	})
+}
+
+// removeCheckpoints gives back the space of what nobody will go on from.
+func (d *daemon) removeCheckpoints(jobID string) {
+	if err := os.RemoveAll(d.checkpointsPath(jobID)); err != nil {
+		d.logger.Error("cannot remove checkpoints", "job", jobID, "error", err)
+	}
 }
 
 // checkAdapter holds a worker's last word against what is on disk.

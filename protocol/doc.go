@@ -30,6 +30,7 @@ const (
 	MethodJobList        = "job/list"
 	MethodJobWait        = "job/wait"
 	MethodJobCancel      = "job/cancel"
+	MethodJobRetry       = "job/retry"
 	MethodJobMetrics     = "job/metrics"
 	MethodJobEvents      = "job/events"
 	MethodJobLogs        = "job/logs"

@@ -45,7 +45,7 @@ const (
 // JobSpec is what a user asks for. BaseModel and TrainData are enough; the rest has defaults.
 type JobSpec struct {
 	BaseModel       string         `json:"base_model"`             // an installed name, a directory or a GGUF file
-	TrainData       string         `json:"train_data"`             // an absolute path as the daemon sees it
+	TrainData       string         `json:"train_data"`             // an absolute path as the daemon sees it (a file, a directory, a glob), https://… or hf://datasets/…
 	ValData         string         `json:"val_data,omitempty"`     // held-out rows; none means a split of TrainData
 	ValFraction     *float64       `json:"val_fraction,omitempty"` // of the rows of TrainData, 0 to below 1
 	TargetS         *float64       `json:"target_s,omitempty"`
@@ -65,8 +65,9 @@ type TrainingStatus struct {
 	Name            string           `json:"name"`
 	Status          Status           `json:"status"`
 	Phase           Phase            `json:"phase,omitempty"`
-	Progress        float64          `json:"progress"` // percent, 0 to 100
-	Step            int              `json:"step"`     // optimizer steps done
+	PhaseProgress   float64          `json:"phase_progress,omitempty"` // percent of the phase; 0 where it is not known
+	Progress        float64          `json:"progress"`                 // percent of the job, 0 to 100
+	Step            int              `json:"step"`                     // optimizer steps done
 	TotalSteps      int              `json:"total_steps,omitempty"`
 	CreatedAt       time.Time        `json:"created_at"`
 	StartedAt       *time.Time       `json:"started_at,omitempty"`
@@ -75,7 +76,8 @@ type TrainingStatus struct {
 	Metrics         *TrainingMetrics `json:"metrics,omitempty"` // the latest step's
 	Logs            []string         `json:"logs,omitempty"`    // the last few lines
 	Error           *Error           `json:"error,omitempty"`
-	QueuePosition   *int             `json:"queue_position,omitempty"` // 1 is next
+	QueuePosition   *int             `json:"queue_position,omitempty"`      // 1 is next
+	ResumableFrom   *int             `json:"resumable_from_step,omitempty"` // the step of the last checkpoint of a job that can be tried again
 	AdapterID       string           `json:"adapter_id,omitempty"`
 }
 
@@ -98,7 +100,8 @@ type Plan struct {
 	AdapterWeights  int64             `json:"adapter_weights" msgpack:"adapter_weights"` // trainable weights
 	TrainRows       int               `json:"train_rows" msgpack:"train_rows"`
 	ValRows         int               `json:"val_rows" msgpack:"val_rows"`
-	TargetTokens    int               `json:"target_tokens" msgpack:"target_tokens"` // N: of one pass over the training rows
+	RowForms        []string          `json:"row_forms,omitempty" msgpack:"row_forms"` // which fields the rows were made of, and how many rows
+	TargetTokens    int               `json:"target_tokens" msgpack:"target_tokens"`   // N: of one pass over the training rows
 	TotalSteps      int               `json:"total_steps" msgpack:"total_steps"`
 	PredictedStartS float64           `json:"predicted_start_s" msgpack:"predicted_start_s"` // S at step 0, at AssumedDataBPT
 	AssumedDataBPT  float64           `json:"assumed_data_bpt" msgpack:"assumed_data_bpt"`
@@ -149,6 +152,13 @@ func (m *TrainingMetrics) hasNonFinite() bool {
 	return false
 }
 
+// What ended a run: RunSummary.EndedBy.
+const (
+	EndedBySteps     = "steps"
+	EndedByTimeLimit = "time_limit"
+	EndedByEarlyStop = "early_stop"
+)
+
 // RunSummary is what a finished run measured.
 type RunSummary struct {
 	Steps            int     `json:"steps" msgpack:"steps"`
@@ -168,6 +178,10 @@ type RunSummary struct {
 	RowsTruncated    int     `json:"rows_truncated" msgpack:"rows_truncated"`
 	RowsWithoutLoss  int     `json:"rows_without_targets" msgpack:"rows_without_targets"`
 	ReloadMaxAbsDiff Float   `json:"reload_max_abs_diff" msgpack:"reload_max_abs_diff"` // saved weights read back against those trained
+	ReloadLogitDiff  Float   `json:"reload_logit_diff" msgpack:"reload_logit_diff"`     // of the adapter read back against the trained one: the largest, as a share of the largest logit
+	LogitChange      Float   `json:"logit_change" msgpack:"logit_change"`               // by which the adapter moves a logit at most, as a share of the largest one
+	EndedBy          string  `json:"ended_by" msgpack:"ended_by"`                       // EndedBySteps, EndedByTimeLimit or EndedByEarlyStop
+	AdapterStep      int     `json:"adapter_step" msgpack:"adapter_step"`               // the step whose weights were saved: the last, or the best
 }
 
 // AdapterArtifact is a finished adapter: a directory in PEFT's layout, and what made it.

@@ -36,12 +36,13 @@ func (s *JobSpec) Validate() *Error {
 		return NewError(CodeInvalidConfig, "base_model is missing").
 			WithHint("name an installed model, a directory or a GGUF file")
 	case strings.TrimSpace(s.TrainData) == "":
-		return NewError(CodeInvalidConfig, "train_data is missing").WithHint("name a JSONL file of training rows")
+		return NewError(CodeInvalidConfig, "train_data is missing").WithHint("name a file of training rows, such as train.jsonl")
 	case s.AutoUpload:
 		return NewError(CodeInvalidConfig, "auto_upload is not served by this daemon").WithHint("leave it out and upload the adapter's directory by hand")
 	}
 	for field, path := range map[string]string{"train_data": s.TrainData, "val_data": s.ValData, "init_adapter": s.InitAdapter} {
-		if path != "" && !filepath.IsAbs(path) {
+		remote := strings.Contains(path, "://") && field != "init_adapter" // which of them can be read is for the trainer to say
+		if path != "" && !filepath.IsAbs(path) && !remote {
 			return NewError(CodeInvalidConfig, "%s %q is not an absolute path", field, clip(path)).
 				WithHint("the daemon has another working directory than you; give the whole path")
 		}

@@ -46,6 +46,11 @@ func (c *Client) Cancel(ctx context.Context, id string) (*protocol.TrainingStatu
 	return callFor[protocol.TrainingStatus](ctx, c, protocol.MethodJobCancel, protocol.IDParams{ID: id})
 }
 
+// Retry queues a failed or cancelled job again; it goes on from its last checkpoint, where it has one.
+func (c *Client) Retry(ctx context.Context, id string) (*protocol.TrainingStatus, error) {
+	return callFor[protocol.TrainingStatus](ctx, c, protocol.MethodJobRetry, protocol.IDParams{ID: id})
+}
+
 // Metrics returns the steps of a job that the params choose.
 func (c *Client) Metrics(ctx context.Context, params protocol.MetricsParams) (*protocol.MetricsResult, error) {
 	return callFor[protocol.MetricsResult](ctx, c, protocol.MethodJobMetrics, params)

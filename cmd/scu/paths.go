@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/data/source"
 )
 
 // absolutePath makes a path whole, since the daemon has another working directory; empty stays empty.
@@ -35,6 +36,18 @@ func resolveModel(home, model string) (string, error) {
 		return absolutePath(model)
 	}
 	return model, nil
+}
+
+// resolveData makes what names a data set whole: an address stays as it is, what is on this machine becomes absolute, and
+// OWNER/NAME that is not there is a data set on the Hub.
+func resolveData(name string) (string, error) {
+	if source.IsRemote(name) {
+		return name, nil
+	}
+	if hub, ok := source.HubName(name); ok {
+		return hub, nil
+	}
+	return absolutePath(name)
 }
 
 // isDirectory reports whether there is a directory at path.

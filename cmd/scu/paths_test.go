@@ -31,3 +31,25 @@ func TestResolveModel(t *testing.T) {
 		}
 	}
 }
+
+func TestResolveData(t *testing.T) {
+	here := t.TempDir()
+	t.Chdir(here)
+	if err := os.MkdirAll("rows/local", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"":                          "",
+		"train.jsonl":               filepath.Join(here, "train.jsonl"),
+		"rows/*.csv":                filepath.Join(here, "rows", "*.csv"),
+		"rows/local":                filepath.Join(here, "rows", "local"),
+		"rows/missing.jsonl":        filepath.Join(here, "rows", "missing.jsonl"),
+		"owner/name":                "hf://datasets/owner/name",
+		"hf://datasets/owner/name":  "hf://datasets/owner/name",
+		"https://example.org/a.csv": "https://example.org/a.csv",
+	} {
+		if got, err := resolveData(name); err != nil || got != want {
+			t.Errorf("%q becomes %q, %v; want %q", name, got, err, want)
+		}
+	}
+}

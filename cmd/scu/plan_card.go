@@ -27,6 +27,9 @@ func (c *console) printPlan(plan *protocol.Plan) error {
 	lines := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(lines, "base model\t%.1f M parameters, %.2f M adapter weights\n", float64(plan.BaseParameters)/1e6, float64(plan.AdapterWeights)/1e6)
 	fmt.Fprintf(lines, "data\t%d training rows, %d held-out rows, %d target tokens a pass\n", plan.TrainRows, plan.ValRows, plan.TargetTokens)
+	for _, form := range plan.RowForms {
+		fmt.Fprintf(lines, "\t%s\n", form)
+	}
 	fmt.Fprintf(lines, "length\t%d optimizer steps\n", plan.TotalSteps)
 	fmt.Fprintf(lines, "controller\tS* %.4f, S at step 0 about %.4f (were the data %.1f bits/token)\n\n",
 		plan.Config.TargetS, plan.PredictedStartS, plan.AssumedDataBPT)

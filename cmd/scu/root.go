@@ -43,6 +43,7 @@ func newRootCommand(c *console) *cobra.Command {
 		newJobsCommand(c),
 		newWatchCommand(c),
 		newCancelCommand(c),
+		newRetryCommand(c),
 		newLogsCommand(c),
 		newMetricsCommand(c),
 		newEventsCommand(c),

@@ -93,6 +93,9 @@ func (c *console) printCard(job *protocol.Job, history []protocol.TrainingMetric
 			line("hint", "%s", job.Error.Hint)
 		}
 	}
+	if job.ResumableFrom != nil {
+		line("retry", "scu retry %s goes on from step %d", job.Name, *job.ResumableFrom)
+	}
 	return card.Flush()
 }
 

@@ -37,6 +37,15 @@ func summaryRows(job *protocol.Job) [][2]string {
 		[2]string{"speed", fmt.Sprintf("%s tokens/s over %d steps in %s", progress.Number(s.TokensPerSecond, 0), s.Steps,
 			progress.Elapsed(time.Duration(s.TrainSeconds*float64(time.Second))))},
 	)
+	switch s.EndedBy {
+	case protocol.EndedByTimeLimit:
+		rows = append(rows, [2]string{"ended", "by the time limit"})
+	case protocol.EndedByEarlyStop:
+		rows = append(rows, [2]string{"ended", "early, since the held-out rows cost no less any more"})
+	}
+	if s.AdapterStep > 0 && s.AdapterStep != s.Steps {
+		rows = append(rows, [2]string{"weights", fmt.Sprintf("of step %d, the best on the held-out rows", s.AdapterStep)})
+	}
 	if s.NonFiniteSteps > 0 {
 		rows = append(rows, [2]string{"warning", fmt.Sprintf("%d steps were not finite and changed nothing", s.NonFiniteSteps)})
 	}

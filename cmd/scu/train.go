@@ -34,7 +34,9 @@ which Ctrl-C only detaches.
 --set takes any key of the configuration; scu train --dry-run prints them all with the
 values that the job would use, and the reasons.`,
 		Example: `  scu train --base-model smollm2-135m-instruct --dataset notes.jsonl --wait
-  scu train --base-model ./model --dataset chat.jsonl --set lora_r=16 --set target_modules=q_proj,v_proj`,
+  scu train --base-model ./model --dataset chat.jsonl --set lora_r=16 --set target_modules=q_proj,v_proj
+  scu train --base-model ./model --dataset 'faq/*.csv' --set fields=prompt:question,completion:answer
+  scu train --base-model ./model --dataset hf://datasets/OWNER/NAME`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			spec, err := flags.jobSpec(command)
@@ -55,8 +57,8 @@ values that the job would use, and the reasons.`,
 	}
 	f := command.Flags()
 	f.StringVar(&flags.spec.BaseModel, "base-model", "", "an installed name, a directory or a GGUF file (required)")
-	f.StringVar(&flags.spec.TrainData, "dataset", "", "a JSONL file of training rows (required)")
-	f.StringVar(&flags.spec.ValData, "val", "", "a JSONL file of held-out rows; without it a part of the training rows is held out")
+	f.StringVar(&flags.spec.TrainData, "dataset", "", "training rows (required): a file, a directory, a pattern, an https:// address, or a data set on the Hub")
+	f.StringVar(&flags.spec.ValData, "val", "", "held-out rows, named in the same ways; without them a part of the training rows is held out")
 	f.Float64Var(&flags.valFraction, "val-fraction", 0, "the part of the training rows to hold out, 0 to below 1")
 	f.StringVar(&flags.spec.InitAdapter, "init-adapter", "", "the directory of a PEFT adapter to go on from")
 	f.StringVar(&flags.spec.AdapterName, "name", "", "the name of the job and of its adapter")
@@ -77,7 +79,7 @@ func (f *trainFlags) jobSpec(command *cobra.Command) (*protocol.JobSpec, error) 
 		return nil, usageErrorf("--base-model is missing; after `scu setup` smollm2-135m-instruct is installed")
 	}
 	if spec.TrainData == "" {
-		return nil, usageErrorf("--dataset is missing; name a JSONL file of training rows")
+		return nil, usageErrorf("--dataset is missing; name a file of training rows, such as train.jsonl")
 	}
 	home, err := rpc.Home()
 	if err != nil {
@@ -86,10 +88,13 @@ func (f *trainFlags) jobSpec(command *cobra.Command) (*protocol.JobSpec, error) 
 	if spec.BaseModel, err = resolveModel(home, spec.BaseModel); err != nil {
 		return nil, err
 	}
-	for _, path := range []*string{&spec.TrainData, &spec.ValData, &spec.InitAdapter} {
-		if *path, err = absolutePath(*path); err != nil {
+	for _, name := range []*string{&spec.TrainData, &spec.ValData} {
+		if *name, err = resolveData(*name); err != nil {
 			return nil, err
 		}
+	}
+	if spec.InitAdapter, err = absolutePath(spec.InitAdapter); err != nil {
+		return nil, err
 	}
 	if command.Flags().Changed("val-fraction") {
 		spec.ValFraction = &f.valFraction

@@ -55,7 +55,7 @@ func work(ctx context.Context, orders io.Reader, events io.Writer) error {
 	go obey(reader, stop)
 	go beat(ctx, writer)
 
-	result, err := train(ctx, order.Start, &reporter{writer, stop})
+	result, err := train(ctx, order.Start, &reporter{writer: writer, stop: stop, told: order.Start.Told})
 	switch {
 	case err == nil:
 		done := &frame.Done{Summary: result.Summary, Files: result.Saved.Files, SizeBytes: result.Saved.SizeBytes, SHA256: result.Saved.SHA256}
@@ -75,6 +75,7 @@ func train(ctx context.Context, start *frame.Start, observer engine.Observer) (*
 	return engine.Train(ctx, engine.Job{
 		Model: start.Model, ModelName: start.ModelName, TrainData: start.TrainData, ValData: start.ValData, InitAdapter: start.InitAdapter,
 		Output: start.Output, Device: start.Device, PluginDir: filepath.Join(home, "pjrt"), Config: start.Config, Reasons: start.Reasons,
+		Checkpoints: start.Checkpoints, CacheDir: start.Cache, Build: buildID(), Created: start.CreatedAt,
 	}, observer)
 }
 
@@ -124,6 +125,7 @@ func beat(ctx context.Context, writer *frame.Writer) {
 type reporter struct {
 	writer *frame.Writer
 	stop   context.CancelCauseFunc
+	told   int // steps that the job's worker before this one has told of
 }
 
 func (r *reporter) send(event *frame.Event) {
@@ -138,10 +140,21 @@ func (r *reporter) Phase(phase protocol.Phase) {
 
 func (r *reporter) Plan(plan *protocol.Plan) { r.send(&frame.Event{Plan: plan}) }
 
-func (r *reporter) Step(metrics *protocol.TrainingMetrics) { r.send(&frame.Event{Metrics: metrics}) }
+func (r *reporter) Progress(phase protocol.Phase, percent float64) {
+	r.send(&frame.Event{Phase: &frame.Phase{Phase: phase, Percent: percent}})
+}
+
+// Step leaves out what is known: a worker that goes on from a checkpoint takes the steps after it again, to the same end.
+func (r *reporter) Step(metrics *protocol.TrainingMetrics) {
+	if metrics.Step > r.told {
+		r.send(&frame.Event{Metrics: metrics})
+	}
+}
 
 func (r *reporter) Evaluated(evaluation protocol.Evaluation) {
-	r.send(&frame.Event{Eval: &evaluation})
+	if evaluation.Step >= r.told {
+		r.send(&frame.Event{Eval: &evaluation})
+	}
 }
 
 func (r *reporter) Log(message string, warning bool) {

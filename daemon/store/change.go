@@ -48,7 +48,7 @@ func (c *change) move(to protocol.Status) error {
 	if err := checkMove(job.JobID, job.Status, to); err != nil {
 		return err
 	}
-	job.Status, job.Phase, job.EstimatedFinish = to, "", nil
+	job.Status, job.Phase, job.PhaseProgress, job.EstimatedFinish = to, "", 0, nil
 	if to.Final() {
 		job.CompletedAt = &c.now
 	}

@@ -30,7 +30,7 @@ func (s *Store) RecordFrames(ctx context.Context, jobID string, frames []frame.E
 func (c *change) recordFrame(f *frame.Event) error {
 	switch {
 	case f.Phase != nil:
-		return c.recordPhase(f.Phase.Phase)
+		return c.recordPhase(*f.Phase)
 	case f.Plan != nil:
 		return c.recordPlan(*f.Plan)
 	case f.Metrics != nil:
@@ -45,13 +45,14 @@ func (c *change) recordFrame(f *frame.Event) error {
 	return fmt.Errorf("the frame %+v has nothing to store", *f)
 }
 
-func (c *change) recordPhase(phase protocol.Phase) error {
+func (c *change) recordPhase(phase frame.Phase) error {
 	job := &c.record.Job
-	if job.Phase == phase {
+	percent := min(max(phase.Percent, 0), 100)
+	if job.Phase == phase.Phase && job.PhaseProgress == percent {
 		return nil
 	}
-	job.Phase = phase
-	job.Progress = progress(job.Progress, phase, job.Step, job.TotalSteps)
+	job.Phase, job.PhaseProgress = phase.Phase, percent
+	job.Progress = progress(job.Progress, phase.Phase, job.Step, job.TotalSteps)
 	return c.tellState()
 }
 

@@ -30,7 +30,7 @@ type queryer interface {
 
 // selectRecords reads jobs (as j) with the metrics of their last step (as m).
 const selectRecords = `
-SELECT j.sequence, j.id, j.name, j.status, j.phase, j.progress, j.step, j.total_steps, j.spec, j.config, j.reasons, j.warnings,
+SELECT j.sequence, j.id, j.name, j.status, j.phase, j.phase_progress, j.progress, j.step, j.total_steps, j.spec, j.config, j.reasons, j.warnings,
 	j.model_path, j.plan, j.summary, j.error, j.adapter_id, j.created_at, j.started_at, j.completed_at, j.estimated_finish,
 	j.cancel_requested_at IS NOT NULL, j.last_cursor, ` + metricsColumns + `
 FROM jobs AS j LEFT JOIN training_metrics AS m ON m.job_id = j.id AND m.step = j.step
@@ -76,7 +76,7 @@ func scanRecord(rows *sql.Rows) (*Record, error) {
 		metrics                           metricsRow
 	)
 	job := &r.Job
-	targets := []any{&r.Sequence, &job.JobID, &job.Name, &job.Status, &job.Phase, &job.Progress, &job.Step, &job.TotalSteps,
+	targets := []any{&r.Sequence, &job.JobID, &job.Name, &job.Status, &job.Phase, &job.PhaseProgress, &job.Progress, &job.Step, &job.TotalSteps,
 		&spec, &config, &reasons, &warnings, &r.ModelPath, &plan, &summary, &failure, &adapterID, &created, &started, &completed,
 		&estimated, &r.CancelRequested, &r.LastCursor}
 	if err := rows.Scan(append(targets, metrics.targets()...)...); err != nil {
@@ -114,9 +114,9 @@ func (r *Record) save(ctx context.Context, tx *sql.Tx) error {
 		return fmt.Errorf("encode job %s: %w", job.JobID, err)
 	}
 	_, err := tx.ExecContext(ctx, `
-UPDATE jobs SET status = ?, phase = ?, progress = ?, step = ?, total_steps = ?, config = ?, plan = ?, summary = ?, error = ?,
+UPDATE jobs SET status = ?, phase = ?, phase_progress = ?, progress = ?, step = ?, total_steps = ?, config = ?, plan = ?, summary = ?, error = ?,
 	adapter_id = ?, started_at = ?, completed_at = ?, estimated_finish = ?, last_cursor = ? WHERE id = ?`,
-		job.Status, job.Phase, job.Progress, job.Step, job.TotalSteps, config, plan, summary, failure,
+		job.Status, job.Phase, job.PhaseProgress, job.Progress, job.Step, job.TotalSteps, config, plan, summary, failure,
 		textOrNull(r.AdapterID), microsOrNull(job.StartedAt), microsOrNull(job.CompletedAt), microsOrNull(job.EstimatedFinish),
 		r.LastCursor, job.JobID)
 	return err

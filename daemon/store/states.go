@@ -7,11 +7,15 @@ import (
 	"github.com/shannon-labs/scu/protocol"
 )
 
-// moves is the state machine of a job: which states may follow which. A state that is not a key is final.
+// moves is the state machine of a job: which states may follow which. The final states are completed, and failed and cancelled
+// until the job is tried again.
 var moves = map[protocol.Status][]protocol.Status{
 	// A queued job fails when it cannot be started, for example because the disk is full.
 	protocol.StatusQueued:  {protocol.StatusRunning, protocol.StatusFailed, protocol.StatusCancelled},
 	protocol.StatusRunning: {protocol.StatusCompleted, protocol.StatusFailed, protocol.StatusCancelled},
+	// A retry.
+	protocol.StatusFailed:    {protocol.StatusQueued},
+	protocol.StatusCancelled: {protocol.StatusQueued},
 }
 
 // TransitionError says that a job in state From cannot go to state To.

@@ -26,6 +26,8 @@ func attempt(t *testing.T, s *Store, id string, to protocol.Status) (err error) 
 	t.Helper()
 	reason := protocol.NewError(protocol.CodeInternal, "because")
 	switch to {
+	case protocol.StatusQueued:
+		_, err = s.RetryJob(t.Context(), id)
 	case protocol.StatusRunning:
 		_, err = s.StartJob(t.Context(), id, "again-"+id)
 	case protocol.StatusCompleted:
@@ -45,10 +47,11 @@ func TestEveryMove(t *testing.T) {
 	allowed := map[string]bool{
 		"queued→running": true, "queued→failed": true, "queued→cancelled": true,
 		"running→completed": true, "running→failed": true, "running→cancelled": true,
+		"failed→queued": true, "cancelled→queued": true,
 	}
 	from := []protocol.Status{protocol.StatusQueued, protocol.StatusRunning, protocol.StatusCompleted, protocol.StatusFailed, protocol.StatusCancelled}
 	for _, a := range from {
-		for _, b := range from[1:] {
+		for _, b := range from {
 			pair := string(a + "→" + b)
 			id := "job-" + pair
 			reach(t, s, id, a)

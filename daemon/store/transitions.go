@@ -42,6 +42,25 @@ func (s *Store) CancelJob(ctx context.Context, jobID string, reason *protocol.Er
 	return s.end(ctx, "cancel", jobID, protocol.StatusCancelled, reason)
 }
 
+// RetryJob queues a failed or cancelled job again, with the configuration and the steps that it has. A name that a living
+// job has taken since gives a [*NameTakenError].
+func (s *Store) RetryJob(ctx context.Context, jobID string) (*Record, error) {
+	return s.change(ctx, "retry", jobID, func(c *change) error {
+		job := &c.record.Job
+		if err := checkMove(jobID, job.Status, protocol.StatusQueued); err != nil {
+			return err
+		}
+		if err := checkNameFree(c.ctx, c.tx, job.Name); err != nil {
+			return err
+		}
+		job.Error, job.StartedAt, job.CompletedAt, c.record.AdapterID = nil, nil, nil, ""
+		if _, err := c.tx.ExecContext(c.ctx, `UPDATE jobs SET cancel_requested_at = NULL WHERE id = ?`, jobID); err != nil {
+			return fmt.Errorf("forget the cancellation: %w", err)
+		}
+		return c.move(protocol.StatusQueued)
+	})
+}
+
 func (s *Store) end(ctx context.Context, action, jobID string, to protocol.Status, reason *protocol.Error) (*Record, error) {
 	return s.change(ctx, action, jobID, func(c *change) error {
 		c.record.Job.Error = reason

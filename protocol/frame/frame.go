@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/vmihailenco/msgpack/v5"
@@ -40,7 +41,11 @@ type Start struct {
 	Output      string             `msgpack:"output"`       // the adapter's directory, which must not exist yet
 	Device      string             `msgpack:"device"`       // cpu or cuda
 	Config      protocol.SCUConfig `msgpack:"config"`
-	Reasons     map[string]string  `msgpack:"reasons"` // of Config's values
+	Reasons     map[string]string  `msgpack:"reasons"`     // of Config's values
+	Checkpoints string             `msgpack:"checkpoints"` // the job's directory of checkpoints; a job that finds one there goes on from it
+	Cache       string             `msgpack:"cache"`       // where what can be fetched or computed again is kept
+	CreatedAt   time.Time          `msgpack:"created_at"`  // of the job
+	Told        int                `msgpack:"told"`        // steps that an earlier worker of this job has told of
 }
 
 // Cancel asks the worker to stop at the next step and to leave nothing behind.
@@ -62,7 +67,8 @@ type Event struct {
 
 // Phase tells what the worker does from now on.
 type Phase struct {
-	Phase protocol.Phase `msgpack:"phase"`
+	Phase   protocol.Phase `msgpack:"phase"`
+	Percent float64        `msgpack:"percent"` // of the phase done; 0 where it is not known
 }
 
 // Log is a line for a person.

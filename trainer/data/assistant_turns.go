@@ -12,9 +12,8 @@ import (
 
 // assistantTurns returns, in order, the byte spans of the rendered conversation
 // that are targets: what the assistant says in each turn, with the end-of-turn
-// token behind it. tokens and spans are the encoding of rendered.
-func (e *Encoder) assistantTurns(messages []Message, rendered string, tokens []int32, spans []tokenizer.Span) ([]tokenizer.Span, error) {
-	special := e.specialSpans(tokens, spans)
+// token behind it. special is where the special tokens of rendered lie.
+func (e *Encoder) assistantTurns(messages []Message, rendered string, special []tokenizer.Span) ([]tokenizer.Span, error) {
 	first := 0
 	if e.options.TrainOn == TrainLastAssistant {
 		for i, message := range messages {
@@ -60,27 +59,95 @@ func (e *Encoder) specialSpans(tokens []int32, spans []tokenizer.Span) []tokeniz
 // the whole. Where they are not (templates that treat the last turn apart, or
 // that have no generation prompt) the content itself is located instead.
 func (e *Encoder) assistantTurn(messages []Message, i int, rendered string, special []tokenizer.Span) (tokenizer.Span, error) {
-	turn, bounded := e.turnByPrefix(messages, i, rendered)
-	if bounded {
-		contentEnd := turn.Start + contentEnd(rendered[turn.Start:turn.End], messages[i].Content)
-		if end, ok := firstWithin(special, contentEnd, turn.End); ok {
-			return tokenizer.Span{Start: turn.Start, End: end}, nil
+	if turn, bounded := e.turnByPrefix(messages, i, rendered); bounded {
+		content := e.contentWithin(messages, i, rendered, turn)
+		// A special token before the content begins a header, not what is said.
+		if _, header := firstWithin(special, turn.Start, content.Start); !header {
+			return tokenizer.Span{Start: turn.Start, End: endOfTurn(rendered, turn, content, special)}, nil
 		}
-		text := strings.TrimRightFunc(rendered[turn.Start:turn.End], unicode.IsSpace)
-		return tokenizer.Span{Start: turn.Start, End: turn.Start + len(text)}, nil
 	}
 	content, err := e.contentByMarker(messages, i, rendered)
 	if err != nil {
 		return tokenizer.Span{}, err
 	}
-	// Without a bound, only a special token next to the content is surely its own:
-	// one on a later line may well begin the next turn.
-	gap := rendered[content.End:]
-	next := content.End + len(gap) - len(strings.TrimLeft(gap, " "))
-	if end, ok := firstWithin(special, next, next+1); ok {
-		return tokenizer.Span{Start: content.Start, End: end}, nil
+	start := e.spokenFrom(messages, i, rendered, content.Start, special)
+	if end, ok := specialBehind(rendered, content.End, special); ok {
+		return tokenizer.Span{Start: start, End: end}, nil
 	}
-	return content, nil
+	return tokenizer.Span{Start: start, End: content.End}, nil
+}
+
+// contentWithin locates the content of message i in its turn. It is an empty span
+// behind the turn's first byte when the template has changed the content.
+func (e *Encoder) contentWithin(messages []Message, i int, rendered string, turn tokenizer.Span) tokenizer.Span {
+	text, content := rendered[turn.Start:turn.End], messages[i].Content
+	if strings.TrimSpace(content) == "" { // it is everywhere
+		if found, err := e.contentByMarker(messages, i, rendered); err == nil && found.Start >= turn.Start && found.End <= turn.End {
+			return found
+		}
+		return tokenizer.Span{Start: turn.Start + 1, End: turn.Start + 1}
+	}
+	for _, candidate := range []string{content, strings.TrimSpace(content)} { // templates often trim it
+		if at := strings.Index(text, candidate); at >= 0 {
+			return tokenizer.Span{Start: turn.Start + at, End: turn.Start + at + len(candidate)}
+		}
+	}
+	return tokenizer.Span{Start: turn.Start + 1, End: turn.Start + 1}
+}
+
+// endOfTurn is the end of the first special token behind the content. Some
+// templates leave it out behind the last turn, so that it lies outside of what
+// bounds the turn; and some write none.
+func endOfTurn(rendered string, turn, content tokenizer.Span, special []tokenizer.Span) int {
+	if end, ok := firstWithin(special, content.End, turn.End); ok {
+		return end
+	}
+	if end, ok := specialBehind(rendered, content.End, special); ok {
+		return end
+	}
+	text := strings.TrimRightFunc(rendered[turn.Start:turn.End], unicode.IsSpace)
+	return max(turn.Start+len(text), content.End)
+}
+
+// specialBehind returns the end of a special token that follows at once, but for
+// spaces. Without a bound, only such a one is surely the turn's own: one on a later
+// line may well begin the next turn.
+func specialBehind(rendered string, at int, special []tokenizer.Span) (end int, ok bool) {
+	gap := rendered[at:]
+	next := at + len(gap) - len(strings.TrimLeft(gap, " "))
+	return firstWithin(special, next, next+1)
+}
+
+// spokenFrom returns where the assistant begins to speak, whose content begins at
+// content. Spaces before it are its own, as they are where a prefix ends without
+// them. So is what stands between the generation prompt and the content (some
+// templates write empty thoughts there) if no special token is in it.
+func (e *Encoder) spokenFrom(messages []Message, i int, rendered string, content int, special []tokenizer.Span) int {
+	spaces := len(strings.TrimRight(rendered[:content], " "))
+	prompt := e.generationPrompt(messages[:i])
+	at := strings.LastIndex(rendered[:content], prompt)
+	if prompt == "" || at < 0 {
+		return spaces
+	}
+	start := at + len(prompt)
+	if _, found := firstWithin(special, start, content); found {
+		return spaces
+	}
+	return start
+}
+
+// generationPrompt is what the template writes before an assistant's turn, or ""
+// where it writes nothing.
+func (e *Encoder) generationPrompt(messages []Message) string {
+	without, err := e.template.render(messages, false)
+	if err != nil {
+		return ""
+	}
+	with, err := e.template.render(messages, true)
+	if err != nil || !strings.HasPrefix(with, without) {
+		return ""
+	}
+	return with[len(without):]
 }
 
 // turnByPrefix returns the span between the generation prompt before message i
@@ -113,17 +180,6 @@ func (e *Encoder) contentFollows(messages []Message, i int, before, rendered str
 	}
 	content, err := e.contentByMarker(messages, i, rendered)
 	return err == nil && content.Start >= len(before) && strings.TrimSpace(rendered[len(before):content.Start]) == ""
-}
-
-// contentEnd returns where the content ends within a turn's text: templates
-// often trim it. It is 0 when the template has changed the content otherwise.
-func contentEnd(turn, content string) int {
-	for _, candidate := range []string{content, strings.TrimSpace(content)} {
-		if at := strings.Index(turn, candidate); at >= 0 {
-			return at + len(candidate)
-		}
-	}
-	return 0
 }
 
 // firstWithin returns the end of the first span that begins in [from, to).

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/shannon-labs/scu/trainer/tokenizer"
 )
 
 type chatOracle struct {
@@ -20,37 +18,65 @@ type chatOracle struct {
 		AddGenerationPrompt bool `json:"add_generation_prompt"`
 		Rendered            *string
 		Error               string
+		Spoken              [][2]int // byte ranges of the assistant's turns, by the format alone
 	}
 }
 
+// oracleClock is the time that the oracle's strftime_now tells.
+var oracleClock = time.Date(2024, 3, 5, 6, 7, 8, 0, time.Local)
+
 func readTestdata(t testing.TB, name string, into any) {
 	t.Helper()
-	content, err := os.ReadFile("testdata/" + name)
+	readJSON(t, "testdata/"+name, into)
+}
+
+func readJSON(t testing.TB, path string, into any) {
+	t.Helper()
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(content, into); err != nil {
-		t.Fatalf("testdata/%s: %v", name, err)
+		t.Fatalf("%s: %v", path, err)
 	}
 }
 
-// TestTemplatesAgainstTransformers compares with what transformers rendered.
+// TestTemplatesAgainstTransformers compares with what transformers rendered. With
+// CHAT_TEMPLATE_ORACLE it also takes cases of a model's own template, which
+// make_oracle.py writes.
 func TestTemplatesAgainstTransformers(t *testing.T) {
 	t.Parallel()
 	var oracle chatOracle
 	readTestdata(t, "chat_templates.json", &oracle)
+	if len(oracle.Cases) != 2*len(oracle.Templates)*len(oracle.Conversations) || len(oracle.Cases) < 700 {
+		t.Fatalf("the oracle has %d cases", len(oracle.Cases))
+	}
+	compareRenderings(t, oracle)
+	if path := os.Getenv("CHAT_TEMPLATE_ORACLE"); path != "" {
+		var own chatOracle
+		readJSON(t, path, &own)
+		if len(own.Cases) == 0 {
+			t.Fatalf("%s has no cases", path)
+		}
+		compareRenderings(t, own)
+	}
+}
+
+func compareRenderings(t *testing.T, oracle chatOracle) {
+	t.Helper()
 	templates := map[string]*chatTemplate{}
 	for name, source := range oracle.Templates {
-		template, err := newChatTemplate(EncoderOptions{ChatTemplate: source, BOSToken: "<s>", EOSToken: "</s>", Now: time.Now()})
+		template, err := newChatTemplate(EncoderOptions{ChatTemplate: source, BOSToken: "<s>", EOSToken: "</s>", Now: oracleClock})
 		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
 		templates[name] = template
 	}
-	if len(oracle.Cases) != 2*len(oracle.Templates)*len(oracle.Conversations) || len(oracle.Cases) < 300 {
-		t.Fatalf("the oracle has %d cases", len(oracle.Cases))
-	}
 	for _, c := range oracle.Cases {
+		if templates[c.Template] == nil {
+			continue
+		}
 		got, err := templates[c.Template].render(oracle.Conversations[c.Conversation], c.AddGenerationPrompt)
 		switch {
 		case c.Rendered == nil && err == nil:
@@ -61,6 +87,62 @@ func TestTemplatesAgainstTransformers(t *testing.T) {
 			t.Errorf("%s, %s:\n got  %q\n want %q", c.Template, c.Conversation, got, *c.Rendered)
 		}
 	}
+}
+
+// TestTargetsAgainstFormats compares the targets under every template with those
+// that make_oracle.py found by what the format writes around a turn, both where
+// the marks of the roles are special tokens and where they are plain text.
+func TestTargetsAgainstFormats(t *testing.T) {
+	t.Parallel()
+	var oracle chatOracle
+	readTestdata(t, "chat_templates.json", &oracle)
+	marks := append(slices.Clone(chatSpecial), "[INST]", "[/INST]", "<|user|>", "<|assistant|>", "<|system|>")
+	for _, special := range [][]string{marks, chatSpecial} {
+		tok := byteTokenizer{special: special}
+		encoders := map[string]*Encoder{}
+		for name, template := range oracle.Templates {
+			encoders[name] = mustEncoder(t, tok, EncoderOptions{
+				ChatTemplate: template, BOS: bos, EOS: eos, BOSToken: "<s>", EOSToken: "</s>", BlockSize: 1 << 16, Now: oracleClock,
+			})
+		}
+		compared := 0
+		for _, c := range oracle.Cases {
+			if c.Spoken == nil {
+				continue
+			}
+			row := Row{Kind: Messages, Messages: oracle.Conversations[c.Conversation]}
+			samples, err := encoders[c.Template].Encode(row)
+			if *c.Rendered == "" && err != nil { // Llama 2 writes nothing of a system prompt alone
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s, %s: %v", c.Template, c.Conversation, err)
+				continue
+			}
+			want := inBrackets(*c.Rendered, c.Spoken)
+			if c.Template == "qwen2" && row.Messages[len(row.Messages)-1].Role == "assistant" {
+				want += "[</s>]" // the template does not end the last turn
+				want = strings.Replace(want, "][", "", 1)
+			}
+			if got := tok.show(samples[0]); got != want {
+				t.Errorf("%s, %s:\n got  %q\n want %q", c.Template, c.Conversation, got, want)
+			}
+			compared++
+		}
+		if compared < 250 {
+			t.Errorf("only %d renderings were compared", compared)
+		}
+	}
+}
+
+func inBrackets(text string, ranges [][2]int) string {
+	var out strings.Builder
+	at := 0
+	for _, r := range ranges {
+		out.WriteString(text[at:r[0]] + "[" + text[r[0]:r[1]] + "]")
+		at = r[1]
+	}
+	return out.String() + text[at:]
 }
 
 // TestTargetsAgainstDefinition compares token ids and targets, under a real
@@ -79,14 +161,7 @@ func TestTargetsAgainstDefinition(t *testing.T) {
 	if len(cases) != len(oracle.Conversations) {
 		t.Fatalf("the oracle has %d cases for %d conversations", len(cases), len(oracle.Conversations))
 	}
-	definition, err := os.ReadFile("testdata/tokenizer.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := tokenizer.Parse(definition)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tok := smallTokenizer(t)
 	for _, trainOn := range []string{TrainAuto, TrainLastAssistant} {
 		encoder, err := NewEncoder(tok, EncoderOptions{ChatTemplate: oracle.Templates["smollm2"], BOS: 1, EOS: 2, BlockSize: 4096, TrainOn: trainOn})
 		if err != nil {
@@ -139,7 +214,7 @@ func TestAssistantTurns(t *testing.T) {
 		{"gemma", "one_turn", TrainAuto, "<s><start_of_turn>user\nWhat is 2+2?<end_of_turn>\n<start_of_turn>model\n[4<end_of_turn>]\n"},
 		{"zephyr", "two_turns", TrainAuto, "<|user|>\na</s>\n<|assistant|>\n[b</s>]\n<|user|>\nc</s>\n<|assistant|>\n[d</s>]\n"},
 		{"phi3", "two_turns", TrainAuto, "<|user|>\na<|end|>\n<|assistant|>\n[b<|end|>]\n<|user|>\nc<|end|>\n<|assistant|>\n[d<|end|>]\n</s>"},
-		{"alpaca", "two_turns", TrainAuto, "### Instruction:\na\n\n### Response:\n[b]\n\n### Instruction:\nc\n\n### Response:\n[d]\n\n"},
+		{"alpaca", "two_turns", TrainAuto, "### Instruction:\na\n\n### Response:\n[b]\n\n### Instruction:\nc\n\n### Response:\n[d]\n\n[</s>]"},
 		{"qwen3", "two_turns", TrainAuto,
 			"<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n[b<|im_end|>]\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n[<think>\n\n</think>\n\nd<|im_end|>]\n"},
 		{"qwen2.5", "special_in_text", TrainAuto, "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n" +

@@ -72,8 +72,9 @@ type EncoderOptions struct {
 
 // Sample is one sequence that the model is trained on.
 type Sample struct {
-	Row    int     // index of the row in the slice given to EncodeAll; 0 from Encode
-	Number int     // the row's Number, for messages to the user
+	Row    int    // index of the row in the slice given to EncodeAll; 0 from Encode
+	File   string // the row's File and Number, for messages to the user
+	Number int
 	Tokens []int32 // at least one, at most BlockSize
 	Target []bool  // Target[i]: the loss is on predicting Tokens[i]; Target[0] is false
 }
@@ -190,7 +191,7 @@ func (e *Encoder) encodeWhole(row Row) (Sample, error) {
 		return Sample{}, &RowError{File: row.File, Number: row.Number, Err: err}
 	}
 	target[0] = false
-	return Sample{Number: row.Number, Tokens: tokens, Target: target}, nil
+	return Sample{File: row.File, Number: row.Number, Tokens: tokens, Target: target}, nil
 }
 
 func (e *Encoder) encodeText(text string) ([]int32, []bool) {
@@ -222,61 +223,4 @@ func (e *Encoder) encodePromptCompletion(prompt, completion string) ([]int32, []
 		target[i] = i >= start || e.options.TrainOn == TrainAll
 	}
 	return tokens, target
-}
-
-// errNoTemplate is what a conversation meets in a model without a chat template.
-var errNoTemplate = errors.New(`the model has no chat template, so a row with messages cannot be encoded; use rows with "prompt" and "completion", or a model that has a template (an instruct model)`)
-
-// EncodePrompt encodes a conversation and what comes before the assistant's next
-// turn: the tokens after which a model writes its answer.
-func (e *Encoder) EncodePrompt(messages []Message) ([]int32, error) {
-	if e.template == nil {
-		return nil, errNoTemplate
-	}
-	rendered, err := e.template.render(messages, true)
-	if err != nil {
-		return nil, err
-	}
-	return e.tokenizer.Encode(rendered, false), nil
-}
-
-// encodeMessages renders the conversation and encodes it once, without adding a
-// BOS: the template writes its own.
-func (e *Encoder) encodeMessages(messages []Message) ([]int32, []bool, error) {
-	if e.template == nil {
-		return nil, nil, errNoTemplate
-	}
-	rendered, err := e.template.render(messages, false)
-	if err != nil {
-		return nil, nil, err
-	}
-	tokens, spans := e.tokenizer.EncodeSpans(rendered, false)
-	target := make([]bool, len(tokens))
-	if e.options.TrainOn == TrainAll {
-		for i := range target {
-			target[i] = true
-		}
-		return tokens, target, nil
-	}
-	turns, err := e.assistantTurns(messages, rendered, tokens, spans)
-	if err != nil {
-		return nil, nil, err
-	}
-	markTargets(target, spans, turns)
-	return tokens, target, nil
-}
-
-// markTargets marks the tokens that share at least one byte with a turn. Both
-// lists are in order.
-func markTargets(target []bool, tokens []tokenizer.Span, turns []tokenizer.Span) {
-	next := 0
-	for i, token := range tokens {
-		for next < len(turns) && turns[next].End <= token.Start {
-			next++
-		}
-		if next == len(turns) {
-			return
-		}
-		target[i] = token.Start < turns[next].End && token.End > turns[next].Start && token.End > token.Start
-	}
 }

@@ -116,17 +116,17 @@ func TestEncodeAllCounts(t *testing.T) {
 	t.Parallel()
 	tok := byteTokenizer{special: chatSpecial}
 	rows := []Row{
-		{Number: 11, Kind: Text, Text: "ab"},
-		{Number: 12, Kind: Text, Text: "abcdef"},
-		{Number: 13, Kind: PromptCompletion, Prompt: "abcdef", Completion: "g"},
-		{Number: 14, Kind: Text},
+		{File: "f", Number: 11, Kind: Text, Text: "ab"},
+		{File: "f", Number: 12, Kind: Text, Text: "abcdef"},
+		{File: "f", Number: 13, Kind: PromptCompletion, Prompt: "abcdef", Completion: "g"},
+		{File: "f", Number: 14, Kind: Text},
 	}
 	for overlong, want := range map[string]Report{
-		Truncate:    {Rows: 4, Samples: 2, Tokens: 7, TargetTokens: 5, Longest: 8, Truncated: 2, WithoutTargets: 2, FirstWithoutTargets: []int{13, 14}, TargetsCutAway: 1},
-		Drop:        {Rows: 4, Samples: 1, Tokens: 3, TargetTokens: 2, Longest: 8, Dropped: 2, WithoutTargets: 1, FirstWithoutTargets: []int{14}},
-		SplitBlocks: {Rows: 4, Samples: 3, Tokens: 11, TargetTokens: 8, Longest: 8, Truncated: 1, Split: 1, WithoutTargets: 2, FirstWithoutTargets: []int{13, 14}, TargetsCutAway: 1},
+		Truncate:    {Rows: 4, Samples: 2, Tokens: 7, TargetTokens: 5, Longest: 8, Truncated: 2, WithoutTargets: 2, FirstWithoutTargets: []RowRef{{"f", 13}, {"f", 14}}, TargetsCutAway: 1},
+		Drop:        {Rows: 4, Samples: 1, Tokens: 3, TargetTokens: 2, Longest: 8, Dropped: 2, WithoutTargets: 1, FirstWithoutTargets: []RowRef{{"f", 14}}},
+		SplitBlocks: {Rows: 4, Samples: 3, Tokens: 11, TargetTokens: 8, Longest: 8, Truncated: 1, Split: 1, WithoutTargets: 2, FirstWithoutTargets: []RowRef{{"f", 13}, {"f", 14}}, TargetsCutAway: 1},
 	} {
-		samples, report, err := mustEncoder(t, tok, EncoderOptions{BOS: bos, EOS: eos, BlockSize: 4, Overlong: overlong}).EncodeAll(rows)
+		samples, report, err := mustEncoder(t, tok, EncoderOptions{BOS: bos, EOS: eos, BlockSize: 4, Overlong: overlong}).EncodeAll(t.Context(), rows, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestEncodeAllWithoutTargets(t *testing.T) {
 		"mixed":         {[]Row{pair, {Kind: Text, Text: "ab"}}, EncoderOptions{BlockSize: 4, TrainOn: TrainCompletion}, []string{"in 2 rows", "1 have all", "1 hold nothing"}},
 	} {
 		c.options.BOS, c.options.EOS = bos, eos
-		samples, report, err := mustEncoder(t, byteTokenizer{special: chatSpecial}, c.options).EncodeAll(c.rows)
+		samples, report, err := mustEncoder(t, byteTokenizer{special: chatSpecial}, c.options).EncodeAll(t.Context(), c.rows, nil)
 		if err == nil || samples != nil || report.Rows != len(c.rows) {
 			t.Errorf("%s: %d samples, report %+v, error %v", name, len(samples), report, err)
 			continue
@@ -192,7 +192,7 @@ func TestEncoderErrors(t *testing.T) {
 		"f, row 2: the row encodes to no tokens": {File: "f", Number: 2, Kind: Text},
 		`f, row 3: unknown kind of row "poem"`:   {File: "f", Number: 3, Kind: "poem"},
 	} {
-		if _, _, err := encoder.EncodeAll([]Row{row}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := encoder.EncodeAll(t.Context(), []Row{row}, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

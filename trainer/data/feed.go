@@ -11,8 +11,9 @@ const gridStep = 64
 type Feed struct {
 	Samples []Sample
 	Shapes  []Shape
-	blocks  [][]int // indices of samples
-	bucket  []int   // of each block: index into Shapes
+	blocks  [][]int   // indices of samples
+	bucket  []int     // of each block: index into Shapes and buckets
+	buckets []*bucket // what the shapes are made of
 }
 
 // Shape is what a program is compiled for: Rows×Length positions, of which at
@@ -23,6 +24,21 @@ type Shape struct{ Rows, Length, Capacity int }
 type MicroBatch struct {
 	Shape  Shape
 	blocks []int
+	bucket *bucket
+}
+
+// bucket holds the blocks of one length.
+type bucket struct {
+	length  int
+	blocks  int   // how many
+	targets []int // targets[n]: the most target tokens that n of its blocks hold
+}
+
+// shape is that of a micro-batch of so many rows. Its room for targets suffices
+// for any of the bucket's blocks, and depends on the bucket and the rows alone.
+func (b *bucket) shape(rows int) Shape {
+	most := b.targets[min(rows, len(b.targets)-1)]
+	return Shape{rows, b.length, min(max(roundUp(most), gridStep), rows*b.length)}
 }
 
 // NewFeed packs samples, at least one, into blocks of at most blockSize tokens,
@@ -65,11 +81,12 @@ func (f *Feed) assign(lengths, buckets []int, rows int) {
 	}
 	for i, length := range buckets {
 		slices.SortFunc(targets[i], func(a, b int) int { return b - a })
-		most := 0
-		for _, count := range targets[i][:min(rows, len(targets[i]))] {
-			most += count
+		b := &bucket{length: length, blocks: len(targets[i]), targets: make([]int, 1, rows+1)}
+		for n, count := range targets[i][:min(rows, len(targets[i]))] {
+			b.targets = append(b.targets, b.targets[n]+count)
 		}
-		f.Shapes = append(f.Shapes, Shape{rows, length, min(max(roundUp(most), gridStep), rows*length)})
+		f.buckets = append(f.buckets, b)
+		f.Shapes = append(f.Shapes, b.shape(rows))
 	}
 }
 
@@ -85,16 +102,20 @@ func (f *Feed) Deal(order []int) []MicroBatch {
 		bucket := f.bucket[block]
 		pending[bucket] = append(pending[bucket], block)
 		if len(pending[bucket]) == f.Shapes[bucket].Rows {
-			dealt = append(dealt, MicroBatch{f.Shapes[bucket], pending[bucket]})
+			dealt = append(dealt, f.microBatch(bucket, pending[bucket]))
 			pending[bucket] = nil
 		}
 	}
 	for bucket, blocks := range pending {
 		if len(blocks) > 0 {
-			dealt = append(dealt, MicroBatch{f.Shapes[bucket], blocks})
+			dealt = append(dealt, f.microBatch(bucket, blocks))
 		}
 	}
 	return dealt
+}
+
+func (f *Feed) microBatch(bucket int, blocks []int) MicroBatch {
+	return MicroBatch{Shape: f.Shapes[bucket], blocks: blocks, bucket: f.buckets[bucket]}
 }
 
 // Blocks is the number of blocks, which Deal's order is over.
@@ -112,7 +133,12 @@ func (f *Feed) All() []MicroBatch {
 // StepsPerEpoch is how many optimizer steps of accumulate micro-batches one pass
 // takes; an epoch's last step may have fewer.
 func (f *Feed) StepsPerEpoch(accumulate int) int {
-	return (len(f.All()) + accumulate - 1) / accumulate
+	microBatches := 0
+	for i, bucket := range f.buckets {
+		rows := f.Shapes[i].Rows
+		microBatches += (bucket.blocks + rows - 1) / rows
+	}
+	return (microBatches + accumulate - 1) / accumulate
 }
 
 // Assemble lays a micro-batch out for the model.

@@ -35,6 +35,9 @@ func TestFeedDealsEveryTargetOnce(t *testing.T) {
 		if len(dealt) != len(feed.All()) {
 			t.Fatalf("%d micro-batches in one order and %d in another", len(dealt), len(feed.All()))
 		}
+		if steps := feed.StepsPerEpoch(1); steps != len(dealt) {
+			t.Fatalf("%d steps of one micro-batch each, but %d micro-batches", steps, len(dealt))
+		}
 		for _, micro := range dealt {
 			if !slices.Contains(feed.Shapes, micro.Shape) {
 				t.Fatalf("the shape %v is not one of %v", micro.Shape, feed.Shapes)

@@ -1,68 +1,100 @@
 package data
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// conversation reads a list of turns, whose role and text are in the named keys.
-func (f fields) conversation(field, roleKey, contentKey string) (Row, error) {
-	var turns []json.RawMessage
-	if err := json.Unmarshal(f[field], &turns); err != nil {
-		return Row{}, fmt.Errorf("field %q must be a list of messages, not %s; it begins %s", field, jsonType(f[field]), excerpt(f[field]))
+// conversation reads a list of messages.
+func conversation(c columns, fields Fields) ([]Message, error) {
+	turns, err := c.turns(fields.Messages)
+	if err != nil {
+		return nil, err
 	}
 	if len(turns) == 0 {
-		return Row{}, fmt.Errorf("field %q is an empty list; give at least one message", field)
+		return nil, fmt.Errorf("field %q is an empty list; give at least one message", fields.Messages)
 	}
-	row := Row{Kind: Messages, Messages: make([]Message, len(turns))}
+	keys := fieldsOfTurns(turns[0], fields)
+	messages := make([]Message, len(turns))
 	for i, turn := range turns {
-		message, err := parseMessage(turn, roleKey, contentKey)
-		if err != nil {
-			return Row{}, fmt.Errorf("field %q, message %d: %w", field, i+1, err)
+		if messages[i], err = keys.message(turn); err != nil {
+			return nil, fmt.Errorf("field %q, message %d: %w", fields.Messages, i+1, err)
 		}
-		row.Messages[i] = message
 	}
-	return row, nil
+	return messages, nil
 }
 
-// roles maps the names that data sets use to the names that templates expect.
-var roles = map[string]map[string]string{
-	"role": {"system": "system", "developer": "developer", "user": "user", "assistant": "assistant", "tool": "tool"},
-	"from": {"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "tool": "tool"},
+// messageKeys are where a message has its role and its text, and what roles are
+// called there.
+type messageKeys struct {
+	role, content string
+	roles         map[string]string // to the names that templates expect
 }
 
-func parseMessage(raw json.RawMessage, roleKey, contentKey string) (Message, error) {
-	var f fields
-	if err := json.Unmarshal(raw, &f); err != nil || f == nil {
-		return Message{}, fmt.Errorf("it must be an object with %q and %q, not %s", roleKey, contentKey, jsonType(raw))
+// The two common ways to write a message, and the roles that each uses.
+var (
+	chatKeys = messageKeys{role: "role", content: "content", roles: map[string]string{
+		"system": "system", "developer": "developer", "user": "user", "assistant": "assistant", "tool": "tool",
+	}}
+	shareGPTKeys = messageKeys{role: "from", content: "value", roles: map[string]string{
+		"system": "system", "human": "user", "user": "user", "gpt": "assistant", "chatgpt": "assistant", "assistant": "assistant", "tool": "tool",
+	}}
+)
+
+// fieldsOfTurns takes the keys that are named, and else those that the first
+// message has. Where it has neither pair, the error about the missing key should
+// name the one that usually goes with the field.
+func fieldsOfTurns(first columns, fields Fields) messageKeys {
+	chat := first.holds(chatKeys.role) && first.holds(chatKeys.content)
+	shareGPT := first.holds(shareGPTKeys.role) && first.holds(shareGPTKeys.content)
+	switch {
+	case fields.Role != "":
+		roles := maps.Clone(chatKeys.roles)
+		maps.Copy(roles, shareGPTKeys.roles)
+		return messageKeys{role: fields.Role, content: fields.Content, roles: roles}
+	case chat:
+		return chatKeys
+	case shareGPT, fields.Messages == "conversations":
+		return shareGPTKeys
+	default:
+		return chatKeys
 	}
-	for _, name := range []string{roleKey, contentKey} {
-		if _, present := f[name]; !present {
-			return Message{}, fmt.Errorf("%q is missing; it begins %s", name, excerpt(raw))
+}
+
+// Fields of a message that change what it says or whether it is trained on.
+// Leaving them out would train on another conversation than the one in the file.
+var (
+	unsupportedInMessage = []string{"tool_calls", "function_call", "reasoning_content"}
+	weightsOfMessage     = []string{"weight", "train", "trainable"}
+)
+
+func (k messageKeys) message(turn columns) (Message, error) {
+	for _, name := range []string{k.role, k.content} {
+		if !turn.holds(name) {
+			_, begins := turn.describe()
+			return Message{}, fmt.Errorf("%q is missing; it begins %s", name, begins)
 		}
 	}
-	// These change what the turn says, so leaving them out would train on another
-	// conversation than the one in the file.
-	for _, name := range []string{"tool_calls", "function_call", "reasoning_content"} {
-		if f.has(name) && string(f[name]) != "[]" {
-			return Message{}, fmt.Errorf("%q is not supported; write what the turn says into %q", name, contentKey)
+	for _, name := range unsupportedInMessage {
+		if !turn.blank(name) {
+			return Message{}, fmt.Errorf("%q is not supported; write what the turn says into %q", name, k.content)
 		}
 	}
-	given, err := f.text(roleKey)
+	for _, name := range weightsOfMessage {
+		if turn.zero(name) {
+			return Message{}, fmt.Errorf("%q leaves a single message out of the loss, which is not supported; remove it, or train on the last assistant turn only", name)
+		}
+	}
+	given, err := turn.text(k.role)
 	if err != nil {
 		return Message{}, err
 	}
-	role, known := roles[roleKey][given]
+	role, known := k.roles[given]
 	if !known {
-		names := make([]string, 0, len(roles[roleKey]))
-		for name := range roles[roleKey] {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		return Message{}, fmt.Errorf("unknown %s %q; accepted: %s", roleKey, excerpt([]byte(given)), strings.Join(names, ", "))
+		return Message{}, fmt.Errorf("unknown %s %q; accepted: %s", k.role, excerpt([]byte(given)), strings.Join(slices.Sorted(maps.Keys(k.roles)), ", "))
 	}
-	content, err := f.text(contentKey)
+	content, err := turn.text(k.content)
 	return Message{Role: role, Content: content}, err
 }

@@ -1,113 +1,154 @@
 package data
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
 
-// acceptedFields ends the error about a row that has none of them.
-const acceptedFields = `accepted: "text"; "prompt" with "completion"; "instruction" with "output" (and "input"); "messages" [{role, content}]; "conversations" [{from, value}]`
-
-// fields are the members of a row's JSON object.
-type fields map[string]json.RawMessage
-
-// has reports whether a field is there and not null: exports of tables fill the
-// columns that a row does not use with null.
-func (f fields) has(name string) bool {
-	raw, present := f[name]
-	return present && string(raw) != "null"
+// columns are the named values of one row or of one message, whatever the format
+// of the file.
+type columns interface {
+	// holds reports whether the field is there, and has whether it is also not
+	// null: exports of tables fill the columns that a row does not use with null.
+	holds(name string) bool
+	has(name string) bool
+	// blank reports whether the field is missing, null, an empty list or object, or
+	// a string of white space at most.
+	blank(name string) bool
+	// zero reports whether the field is the number 0 or false.
+	zero(name string) bool
+	// text returns a field that must be a string, in UTF-8.
+	text(name string) (string, error)
+	// turns returns a field that must be a list of objects.
+	turns(name string) ([]columns, error)
+	// describe lists the fields with their types, and how the whole begins.
+	describe() (held []string, begins string)
 }
 
-// parseRow reads one JSON object. Where a row has the fields of several kinds,
-// the one with most structure wins: messages, conversations, prompt and
-// completion, instruction and output, text.
-func parseRow(raw []byte) (Row, error) {
-	if err := checkSurrogates(raw); err != nil {
-		return Row{}, err
-	}
-	var f fields
-	if err := json.Unmarshal(raw, &f); err != nil {
-		return Row{}, notAnObject(raw, err)
-	}
-	if f == nil {
-		return Row{}, errors.New("the row is null, not a JSON object")
-	}
-	switch {
-	case f.has("messages"):
-		return f.conversation("messages", "role", "content")
-	case f.has("conversations"):
-		return f.conversation("conversations", "from", "value")
-	case f.has("prompt") && f.has("completion"):
-		return f.promptCompletion()
-	case f.has("instruction") && f.has("output"):
-		return f.instruction()
-	case f.has("text"):
-		text, err := f.text("text")
-		return Row{Kind: Text, Text: text}, err
-	default:
-		return Row{}, f.unusable(raw)
-	}
+// rowParser makes rows of columns and counts in which forms they came.
+type rowParser struct {
+	named    *form // nil: detected row by row
+	detected []Detected
 }
 
-func notAnObject(raw []byte, err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("invalid JSON at column %d: %w", syntax.Offset, err)
+func newRowParser(fields Fields) (*rowParser, error) {
+	named, given, err := fields.form()
+	if err != nil {
+		return nil, err
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("invalid JSON: the row is cut short")
+	if !given {
+		return &rowParser{}, nil
 	}
-	return fmt.Errorf("the row is %s, not a JSON object; it begins %s", jsonType(raw), excerpt(raw))
+	return &rowParser{named: &named}, nil
 }
 
-func (f fields) unusable(raw []byte) error {
-	if len(f) == 0 {
-		return errors.New("no usable field: the object is empty; " + acceptedFields)
-	}
-	held := make([]string, 0, len(f))
-	for name, value := range f {
-		held = append(held, fmt.Sprintf("%q (%s)", excerpt([]byte(name)), jsonType(value)))
-	}
-	slices.Sort(held)
-	return fmt.Errorf("no usable field: it holds %s and begins %s; %s", strings.Join(held, ", "), excerpt(raw), acceptedFields)
-}
-
-// text returns a field that must be a string.
-func (f fields) text(name string) (string, error) {
-	var value string
-	if err := json.Unmarshal(f[name], &value); err != nil || string(f[name]) == "null" {
-		return "", fmt.Errorf("field %q must be a string, not %s; it begins %s", name, jsonType(f[name]), excerpt(f[name]))
-	}
-	return value, nil
-}
-
-func (f fields) promptCompletion() (Row, error) {
-	prompt, err := f.text("prompt")
+func (p *rowParser) row(c columns) (Row, error) {
+	f, err := p.form(c)
 	if err != nil {
 		return Row{}, err
 	}
-	completion, err := f.text("completion")
-	return Row{Kind: PromptCompletion, Prompt: prompt, Completion: completion}, err
-}
-
-func (f fields) instruction() (Row, error) {
-	prompt, err := f.text("instruction")
+	row, err := f.row(c)
 	if err != nil {
 		return Row{}, err
 	}
-	if f.has("input") {
-		input, err := f.text("input")
-		if err != nil {
-			return Row{}, err
-		}
-		if input != "" {
-			prompt += "\n\n" + input
+	p.count(f)
+	return row, nil
+}
+
+func (p *rowParser) form(c columns) (form, error) {
+	if p.named == nil {
+		return detect(c)
+	}
+	optional := []string{p.named.fields.Input, p.named.fields.System, p.named.fields.Role, p.named.fields.Content}
+	for _, part := range p.named.fields.parts() {
+		if !c.has(part.field) && !slices.Contains(optional, part.field) {
+			held, begins := c.describe()
+			slices.Sort(held)
+			return form{}, fmt.Errorf("field %q, named as %s, is missing or null; the row holds %s and begins %s", part.field, part.role, strings.Join(held, ", "), begins)
 		}
 	}
-	output, err := f.text("output")
-	return Row{Kind: Instruction, Prompt: prompt, Completion: output}, err
+	return *p.named, nil
+}
+
+// wanted lists the fields that a row may be made of.
+func (p *rowParser) wanted() []string {
+	if p.named == nil {
+		return slices.Concat(conversationFields, systemFields, questionFields, answerFields, contextFields, textFields)
+	}
+	var names []string
+	for _, part := range p.named.fields.parts() {
+		names = append(names, part.field)
+	}
+	return names
+}
+
+func (p *rowParser) count(f form) {
+	for i := range p.detected {
+		if p.detected[i].Kind == f.kind && p.detected[i].Fields == f.fields {
+			p.detected[i].Rows++
+			return
+		}
+	}
+	p.detected = append(p.detected, Detected{Kind: f.kind, Fields: f.fields, Rows: 1})
+}
+
+// row reads the fields of the form.
+func (f form) row(c columns) (Row, error) {
+	row := Row{Kind: f.kind}
+	var err error
+	switch f.kind {
+	case Text:
+		row.Text, err = c.text(f.fields.Text)
+		return row, err
+	case Messages:
+		row.Messages, err = conversation(c, f.fields)
+	case PromptCompletion:
+		row.Prompt, row.Completion, err = bothTexts(c, f.fields.Prompt, f.fields.Completion)
+	case Instruction:
+		row.Prompt, row.Completion, err = bothTexts(c, f.fields.Instruction, f.fields.Output)
+		if err == nil {
+			row.Prompt, err = withInput(c, row.Prompt, f.fields.Input)
+		}
+	}
+	if err != nil || f.fields.System == "" || c.blank(f.fields.System) {
+		return row, err
+	}
+	system, err := c.text(f.fields.System)
+	if err != nil {
+		return Row{}, err
+	}
+	return underSystem(row, system)
+}
+
+func bothTexts(c columns, first, second string) (string, string, error) {
+	one, err := c.text(first)
+	if err != nil {
+		return "", "", err
+	}
+	two, err := c.text(second)
+	return one, two, err
+}
+
+func withInput(c columns, prompt, field string) (string, error) {
+	if field == "" || c.blank(field) {
+		return prompt, nil
+	}
+	input, err := c.text(field)
+	return prompt + "\n\n" + input, err
+}
+
+// underSystem makes the row a conversation that begins with a system prompt.
+func underSystem(row Row, system string) (Row, error) {
+	if row.Kind != Messages {
+		row = Row{Kind: Messages, Messages: []Message{{Role: "user", Content: row.Prompt}, {Role: "assistant", Content: row.Completion}}}
+	}
+	if row.Messages[0].Role == "system" {
+		if row.Messages[0].Content == system {
+			return row, nil
+		}
+		return Row{}, fmt.Errorf("the row has two system prompts: a field of its own, and the first message, which begins %q; keep one", excerpt([]byte(row.Messages[0].Content)))
+	}
+	row.Messages = slices.Insert(row.Messages, 0, Message{Role: "system", Content: system})
+	return row, nil
 }

@@ -1,48 +1,143 @@
 package data
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
+	"context"
 	"fmt"
-	"io"
 	"iter"
 	"os"
-	"path/filepath"
-	"strings"
+
+	"github.com/shannon-labs/scu/trainer/data/source"
 )
 
-// Read goes through the rows of a file, one at a time: a large file is never
-// held whole. The form follows the extension:
+// SourceFile is one local file of a data set.
+type SourceFile = source.File
+
+// ReadOptions says where rows come from and what they are made of. The zero value
+// reads local files and detects the fields.
+type ReadOptions struct {
+	Fields Fields
+	// DocumentSeparator parts the documents of text files. It does so wherever it
+	// stands, also inside a line; if it begins and ends with a newline, such as
+	// "\n---\n", only where it is a line of its own. "" is runs of blank lines.
+	DocumentSeparator string
+	// CacheDir is where data sets from the network are kept. Without one, only
+	// local files can be read.
+	CacheDir string
+	// MaximumDownload bounds one fetched file, in bytes; 0 is a generous bound.
+	MaximumDownload int64
+	// HubEndpoint and HubToken are the Hub's address and what authorizes there; ""
+	// is $HF_ENDPOINT and $HF_TOKEN.
+	HubEndpoint, HubToken string
+}
+
+// Reader goes through the rows of a data set. It is not safe for concurrent use.
+type Reader struct {
+	files    []SourceFile
+	parser   *rowParser
+	options  ReadOptions
+	warnings []string
+}
+
+// Files resolves what names a data set to the local files that it is made of, in
+// the order in which they are read; see Open. It reads none of them.
+func Files(ctx context.Context, spec string, options ReadOptions) ([]SourceFile, error) {
+	r, err := Open(ctx, spec, options)
+	if err != nil {
+		return nil, err
+	}
+	return r.files, nil
+}
+
+// Open finds the files of a data set, and fetches those that are not on this
+// machine. The data set is a file, a directory, a pattern such as "data/*.jsonl",
+// an https:// address, or a data set of the Hugging Face Hub,
+// hf://datasets/OWNER/NAME; package source has the details. The form of a file
+// follows its extension:
 //
 //	.jsonl, .ndjson   one JSON object a line; blank lines are skipped
-//	.json             an array of objects, or lines as in .jsonl
+//	.json             an array of objects, an object with one such array, or lines
+//	.csv, .tsv        a table whose first row names the fields
 //	.txt              documents with one or more blank lines between them
+//	.parquet          a table
 //
-// A byte order mark at the start and CRLF line ends are tolerated. Each row is
+// with .gz, .zst or .zstd behind it where the text is compressed.
+func Open(ctx context.Context, spec string, options ReadOptions) (*Reader, error) {
+	parser, err := newRowParser(options.Fields)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkUTF8([]byte(options.DocumentSeparator)); err != nil {
+		return nil, fmt.Errorf("document_separator is not text: invalid UTF-8 in %q", options.DocumentSeparator)
+	}
+	found, err := source.Resolve(ctx, spec, source.Options{
+		CacheDir: options.CacheDir, MaximumSize: options.MaximumDownload, HubEndpoint: options.HubEndpoint, HubToken: options.HubToken,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{files: found.Files, parser: parser, options: options, warnings: found.Warnings}, nil
+}
+
+// Files lists the files in the order in which they are read.
+func (r *Reader) Files() []SourceFile { return r.files }
+
+// Detected says in which forms the rows came that were read so far, in the order
+// of their first appearance.
+func (r *Reader) Detected() []Detected { return r.parser.detected }
+
+// Warnings says what was left out or is doubtful, one line each. It is complete
+// when all rows were read.
+func (r *Reader) Warnings() []string { return r.warnings }
+
+// Rows goes through all rows, one at a time: a large file is never held whole. A
+// byte order mark at the start and CRLF line ends are tolerated. Each row is
 // checked fully before it is yielded. The first error ends the sequence: a
-// RowError for a bad row, and otherwise one that names the file. A file without
-// rows is an error too.
-func Read(path string) iter.Seq2[Row, error] {
+// RowError for a bad row, and otherwise one that names the file. A data set
+// without rows is an error too; one empty file among others is a warning.
+func (r *Reader) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		count := 0
-		for row, err := range readRows(path) {
-			if err != nil {
-				yield(Row{}, err)
-				return
+		total := 0
+		for _, file := range r.files {
+			count := 0
+			for row, err := range r.fileRows(file) {
+				if err == nil {
+					err = ctx.Err()
+				}
+				if err != nil {
+					yield(Row{}, err)
+					return
+				}
+				count++
+				if !yield(row, nil) {
+					return
+				}
 			}
-			count++
-			if !yield(row, nil) {
-				return
+			if count == 0 && len(r.files) > 1 {
+				r.warnings = append(r.warnings, fmt.Sprintf("data file %s holds no rows", file.Name))
 			}
+			total += count
 		}
-		if count == 0 {
-			yield(Row{}, fmt.Errorf("data file %s holds no rows: it is empty or blank; give a file with at least one row", path))
+		switch {
+		case total > 0:
+		case len(r.files) == 1:
+			yield(Row{}, fmt.Errorf("data file %s holds no rows: it is empty or blank; give a file with at least one row", r.files[0].Name))
+		default:
+			yield(Row{}, fmt.Errorf("none of the %d data files holds a row, the first of them %s; give at least one row", len(r.files), r.files[0].Name))
 		}
 	}
 }
 
-// ReadFile reads all rows of a file; see Read.
+// Read goes through the rows of what is on this machine: a file, a directory or a
+// pattern. See Open and Rows.
+func Read(path string) iter.Seq2[Row, error] {
+	r, err := Open(context.Background(), path, ReadOptions{})
+	if err != nil {
+		return failed(err)
+	}
+	return r.Rows(context.Background())
+}
+
+// ReadFile reads all rows; see Read.
 func ReadFile(path string) ([]Row, error) {
 	var rows []Row
 	for row, err := range Read(path) {
@@ -59,49 +154,35 @@ func failed(err error) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) { yield(Row{}, err) }
 }
 
-func readRows(path string) iter.Seq2[Row, error] {
-	extension := strings.ToLower(filepath.Ext(path))
-	form, ok := map[string]func(string, *bufio.Reader) iter.Seq2[Row, error]{
-		".jsonl": readLines, ".ndjson": readLines, ".json": readArrayOrLines, ".txt": readDocuments,
-	}[extension]
-	if info, err := os.Stat(path); err != nil {
-		return failed(fmt.Errorf("data file %s cannot be read: %w; check the path", path, errors.Unwrap(err)))
-	} else if info.IsDir() {
-		return failed(fmt.Errorf("data file %s is a directory; give one file in it, such as train.jsonl", path))
-	}
-	if !ok {
-		return failed(fmt.Errorf("data file %s: the extension %q is not known; accepted: .jsonl, .ndjson, .json, .txt", path, extension))
-	}
+// fileRows goes through the rows of one file.
+func (r *Reader) fileRows(from SourceFile) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		file, err := os.Open(path)
+		file, err := from.Open()
 		if err != nil {
-			yield(Row{}, fmt.Errorf("data file %s cannot be read: %w; check its permissions", path, errors.Unwrap(err)))
+			yield(Row{}, err)
 			return
 		}
 		defer file.Close() // opened for reading: a failure to close loses nothing
-		reader, err := skipByteOrderMark(bufio.NewReaderSize(file, 1<<16))
-		if err != nil {
-			yield(Row{}, fmt.Errorf("data file %s: %w", path, err))
+		if from.Format == source.Parquet {
+			r.parquetRows(from, file)(yield)
 			return
 		}
-		form(path, reader)(yield)
+		text, err := decompress(file, from.Compression)
+		if err != nil {
+			yield(Row{}, fmt.Errorf("data file %s: %w", from.Name, err))
+			return
+		}
+		defer text.Close() // it holds no data of ours either
+		t := newTextReader(from.Name, from.Format, text, r.parser)
+		t.separator = r.options.DocumentSeparator
+		t.rows()(yield)
 	}
 }
 
-// skipByteOrderMark drops the mark of UTF-8 and refuses those of UTF-16, whose
-// text would otherwise fail in a less obvious way.
-func skipByteOrderMark(reader *bufio.Reader) (*bufio.Reader, error) {
-	start, err := reader.Peek(3)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+func (r *Reader) parquetRows(from SourceFile, file *os.File) iter.Seq2[Row, error] {
+	info, err := file.Stat()
+	if err != nil {
+		return failed(fmt.Errorf("data file %s cannot be read: %w", from.Name, err))
 	}
-	switch {
-	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
-		if _, err := reader.Discard(3); err != nil {
-			return nil, err
-		}
-	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
-		return nil, errors.New("the text is UTF-16; save it as UTF-8")
-	}
-	return reader, nil
+	return parquetFile(from.Name, file, info.Size(), r.parser)
 }

@@ -7,13 +7,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strings"
+	"slices"
 	"unicode/utf8"
 )
-
-// maximumLine bounds one row, so that a file without line ends (a disk image
-// named .jsonl, say) ends in an error and not in exhausted memory.
-const maximumLine = 512 << 20
 
 // line is one line without its line end, and its 1-based number.
 type line struct {
@@ -24,14 +20,14 @@ type line struct {
 func (l line) blank() bool { return len(bytes.TrimSpace(l.content)) == 0 }
 
 // lines goes through the lines of a file and checks that they are UTF-8.
-func lines(path string, reader *bufio.Reader) iter.Seq2[line, error] {
+func (t *textReader) lines() iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
 		var content []byte
 		for number := 1; ; number++ {
 			var readError error
-			content, readError = readLine(reader, content[:0])
+			content, readError = t.readLine(content[:0])
 			if readError != nil && !errors.Is(readError, io.EOF) {
-				yield(line{}, &RowError{File: path, Number: number, Err: fmt.Errorf("cannot be read: %w", readError)})
+				yield(line{}, t.fail(number, cannotRead(readError)))
 				return
 			}
 			if readError != nil && len(content) == 0 {
@@ -39,7 +35,7 @@ func lines(path string, reader *bufio.Reader) iter.Seq2[line, error] {
 			}
 			content = bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r"))
 			if err := checkUTF8(content); err != nil {
-				yield(line{}, &RowError{File: path, Number: number, Err: err})
+				yield(line{}, t.fail(number, err))
 				return
 			}
 			if !yield(line{number: number, content: content}, nil) || readError != nil {
@@ -50,12 +46,15 @@ func lines(path string, reader *bufio.Reader) iter.Seq2[line, error] {
 }
 
 // readLine appends the next line, with its line end, to buffer.
-func readLine(reader *bufio.Reader, buffer []byte) ([]byte, error) {
+func (t *textReader) readLine(buffer []byte) ([]byte, error) {
 	for {
-		part, err := reader.ReadSlice('\n')
+		part, err := t.text.ReadSlice('\n')
+		if cap(buffer)-len(buffer) < len(part) {
+			buffer = slices.Grow(buffer, max(len(buffer), len(part))) // doubled, so that a long line is copied a few times only
+		}
 		buffer = append(buffer, part...)
-		if len(buffer) > maximumLine {
-			return nil, fmt.Errorf("the line is longer than %d MiB; split it into several rows", maximumLine>>20)
+		if len(buffer) > t.limit {
+			return nil, rowTooLongError{t.limit}
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return buffer, err
@@ -74,10 +73,10 @@ func checkUTF8(content []byte) error {
 	return nil
 }
 
-// readLines reads JSONL: one object a line.
-func readLines(path string, reader *bufio.Reader) iter.Seq2[Row, error] {
+// jsonLines reads JSONL: one object a line.
+func (t *textReader) jsonLines() iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		for l, err := range lines(path, reader) {
+		for l, err := range t.lines() {
 			if err != nil {
 				yield(Row{}, err)
 				return
@@ -85,53 +84,15 @@ func readLines(path string, reader *bufio.Reader) iter.Seq2[Row, error] {
 			if l.blank() {
 				continue
 			}
-			row, err := parseRow(l.content)
+			object, err := parseObject(l.content)
 			if err != nil {
-				yield(Row{}, &RowError{File: path, Number: l.number, Err: err})
+				yield(Row{}, t.fail(l.number, err))
 				return
 			}
-			row.File, row.Number = path, l.number
-			if !yield(row, nil) {
+			row, err := t.row(object, l.number)
+			if !yield(row, err) || err != nil {
 				return
 			}
 		}
-	}
-}
-
-// readDocuments reads a text file: a run of blank lines ends a document. The
-// lines of a document are joined with a single newline each, whatever line ends
-// the file has, and a row's number is the line where its document begins.
-func readDocuments(path string, reader *bufio.Reader) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		var document strings.Builder
-		start := 0
-		// flush yields the collected document, if there is one.
-		flush := func() bool {
-			if document.Len() == 0 {
-				return true
-			}
-			row := Row{File: path, Number: start, Kind: Text, Text: document.String()}
-			document.Reset()
-			return yield(row, nil)
-		}
-		for l, err := range lines(path, reader) {
-			if err != nil {
-				yield(Row{}, err)
-				return
-			}
-			switch {
-			case l.blank():
-				if !flush() {
-					return
-				}
-				continue
-			case document.Len() == 0:
-				start = l.number
-			default:
-				document.WriteByte('\n')
-			}
-			document.Write(l.content)
-		}
-		flush()
 	}
 }

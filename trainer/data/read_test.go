@@ -2,13 +2,14 @@ package data
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/shannon-labs/scu/trainer/data/source"
 )
 
 func writeFile(t testing.TB, name, content string) string {
@@ -70,7 +71,7 @@ func TestReadFileErrors(t *testing.T) {
 		"blank":              {"a.jsonl", "\n \n", 0, "holds no rows"},
 		"blank text":         {"a.txt", " \n\n", 0, "holds no rows"},
 		"empty array":        {"a.json", "[]", 0, "holds no rows"},
-		"extension":          {"a.csv", "x", 0, `the extension ".csv" is not known; accepted: .jsonl`},
+		"extension":          {"a.xls", "x", 0, `the extension ".xls" is not known; accepted: .jsonl`},
 		"UTF-16":             {"a.jsonl", "\xff\xfe{\x00", 0, "UTF-16"},
 		"no usable field":    {"a.jsonl", "{\"text\":\"a\"}\n{\"body\":\"b\",\"id\":3}", 2, `no usable field: it holds "body" (string), "id" (number) and begins {"body":"b","id":3}; accepted: "text"`},
 		"half a pair":        {"a.jsonl", `{"prompt":"b"}`, 1, `it holds "prompt" (string)`},
@@ -85,7 +86,7 @@ func TestReadFileErrors(t *testing.T) {
 		"output is a list":   {"a.jsonl", `{"instruction":"a","output":["b"]}`, 1, `field "output" must be a string, not list`},
 		"messages no list":   {"a.jsonl", `{"messages":"hi"}`, 1, `field "messages" must be a list of messages, not string; it begins "hi"`},
 		"messages empty":     {"a.jsonl", `{"messages":[]}`, 1, `field "messages" is an empty list`},
-		"message no object":  {"a.jsonl", `{"messages":["hi"]}`, 1, `message 1: it must be an object with "role" and "content", not string`},
+		"message no object":  {"a.jsonl", `{"messages":["hi"]}`, 1, `message 1: it must be an object with a role and a text, not string`},
 		"message null":       {"a.jsonl", `{"messages":[null]}`, 1, `message 1: it must be an object`},
 		"content null":       {"a.jsonl", `{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":null}]}`, 1, `message 2: field "content" must be a string, not null`},
 		"content parts":      {"a.jsonl", `{"messages":[{"role":"user","content":[{"type":"text"}]}]}`, 1, `field "content" must be a string, not list`},
@@ -127,9 +128,6 @@ func TestReadFileThatCannotBeRead(t *testing.T) {
 	if _, err := ReadFile(filepath.Join(directory, "none.jsonl")); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "check the path") {
 		t.Errorf("missing file: got %v", err)
 	}
-	if _, err := ReadFile(directory); err == nil || !strings.Contains(err.Error(), "is a directory") {
-		t.Errorf("directory: got %v", err)
-	}
 	path := writeFile(t, "secret.jsonl", `{"text":"a"}`)
 	if err := os.Chmod(path, 0); err != nil {
 		t.Fatal(err)
@@ -146,6 +144,7 @@ func TestReadStops(t *testing.T) {
 	t.Parallel()
 	for file, content := range map[string]string{
 		"a.jsonl": "{\"text\":\"a\"}\n{\"text\":\"b\"}\nbad", "a.json": `[{"text":"a"},{"text":"b"},bad`, "a.txt": "a\n\nb\n\n\xff",
+		"wrapped.json": `{"rows":[{"text":"a"},{"text":"b"},bad`, "a.csv": "text\na\nb\n\"", "a.tsv": "text\na\nb\n\"",
 	} {
 		count := 0
 		for _, err := range Read(writeFile(t, file, content)) {
@@ -165,82 +164,32 @@ func TestReadStops(t *testing.T) {
 // TestReadIsStreaming writes a row only when the row before it has arrived.
 func TestReadIsStreaming(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "pipe.jsonl")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	const rows = 3
-	arrived := make(chan struct{})
-	written := make(chan error)
-	go func() {
-		written <- func() error {
-			pipe, err := os.OpenFile(path, os.O_WRONLY, 0)
-			if err != nil {
-				return err
-			}
-			for range rows {
-				if _, err := pipe.WriteString("{\"text\":\"a\"}\n"); err != nil {
-					return err
+	for format, text := range map[source.Format]string{source.JSONLines: "{\"text\":\"a\"}\n", source.Text: "a\n\n"} {
+		reader, writer := io.Pipe()
+		arrived := make(chan struct{})
+		written := make(chan error)
+		go func() {
+			written <- func() error {
+				for range rows {
+					if _, err := writer.Write([]byte(text)); err != nil {
+						return err
+					}
+					<-arrived
 				}
-				<-arrived
-			}
-			return pipe.Close()
+				return writer.Close()
+			}()
 		}()
-	}()
-	count := 0
-	for _, err := range Read(path) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		count++
-		arrived <- struct{}{}
-	}
-	if err := <-written; err != nil || count != rows {
-		t.Errorf("%d of %d rows, %v", count, rows, err)
-	}
-}
-
-func TestReadLongLine(t *testing.T) {
-	t.Parallel()
-	text := strings.Repeat("x", 20<<20)
-	rows, err := ReadFile(writeFile(t, "long.jsonl", `{"text":"`+text+`"}`))
-	if err != nil || len(rows) != 1 || rows[0].Text != text {
-		t.Errorf("%d rows, %v", len(rows), err)
-	}
-}
-
-func FuzzRead(f *testing.F) {
-	for _, seed := range []string{
-		`{"text":"a"}`, `{"prompt":"p","completion":"c"}`, `{"instruction":"i","input":"n","output":"o"}`,
-		`{"messages":[{"role":"user","content":"u"},{"role":"assistant","content":"a"}]}`,
-		`{"conversations":[{"from":"human","value":"u"}]}`, `[{"text":"a"}]`, "\xef\xbb\xbf{\"text\":\"\\ud83c\\udf89\"}\r\n\n", "a\n\nb", "{\"text\":\"\xff\"}",
-	} {
-		for form := range uint8(3) {
-			f.Add(form, seed)
-		}
-	}
-	directory := f.TempDir()
-	f.Fuzz(func(t *testing.T, form uint8, content string) {
-		path := filepath.Join(directory, "fuzz"+strconv.Itoa(os.Getpid())+[]string{".jsonl", ".json", ".txt"}[form%3])
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		rows, err := ReadFile(path)
-		if (err == nil) == (len(rows) == 0) {
-			t.Fatalf("%d rows with error %v", len(rows), err)
-		}
-		last := 0
-		for _, row := range rows {
-			if row.Number <= last {
-				t.Fatalf("row numbers do not ascend: %d after %d", row.Number, last)
+		count := 0
+		for _, err := range newTextReader("a", format, reader, &rowParser{}).rows() {
+			if err != nil {
+				t.Fatal(err)
 			}
-			last = row.Number
-			if (row.Kind == Messages) != (len(row.Messages) > 0) {
-				t.Fatalf("a row of kind %s has %d messages", row.Kind, len(row.Messages))
-			}
-			if err := checkUTF8([]byte(row.Text + row.Prompt + row.Completion)); err != nil {
-				t.Fatalf("row %d: %v", row.Number, err)
-			}
+			count++
+			arrived <- struct{}{}
 		}
-	})
+		if err := <-written; err != nil || count != rows {
+			t.Errorf("%s: %d of %d rows, %v", format, count, rows, err)
+		}
+	}
 }

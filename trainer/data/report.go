@@ -18,51 +18,15 @@ type Report struct {
 	Split     int // rows cut into several samples
 
 	// WithoutTargets counts rows left out because no target is left in them;
-	// FirstWithoutTargets holds the Number of the first few.
+	// FirstWithoutTargets names the first few.
 	WithoutTargets      int
-	FirstWithoutTargets []int
+	FirstWithoutTargets []RowRef
 	// TargetsCutAway counts those among them that had targets before cutting.
 	TargetsCutAway int
 }
 
 // shownRows is how many row numbers a report lists.
 const shownRows = 10
-
-// EncodeAll encodes rows in order. Samples without targets teach nothing and are
-// left out and counted. A set without any target is an error that says why; the
-// report is valid then too.
-func (e *Encoder) EncodeAll(rows []Row) ([]Sample, Report, error) {
-	var report Report
-	var kept []Sample
-	for i, row := range rows {
-		whole, err := e.encodeWhole(row)
-		if err != nil {
-			return nil, report, err
-		}
-		samples, fate := e.cut(row.Kind, whole)
-		report.count(whole, fate)
-		targets := 0
-		for _, sample := range samples {
-			n := sample.Targets()
-			if n == 0 {
-				continue
-			}
-			sample.Row = i
-			kept = append(kept, sample)
-			report.Samples++
-			report.Tokens += len(sample.Tokens)
-			targets += n
-		}
-		report.TargetTokens += targets
-		if targets == 0 && fate != dropped {
-			report.withoutTargets(whole)
-		}
-	}
-	if report.TargetTokens == 0 {
-		return nil, report, e.noTargets(report)
-	}
-	return kept, report, nil
-}
 
 func (r *Report) count(whole Sample, fate fate) {
 	r.Rows++
@@ -80,11 +44,26 @@ func (r *Report) count(whole Sample, fate fate) {
 func (r *Report) withoutTargets(whole Sample) {
 	r.WithoutTargets++
 	if len(r.FirstWithoutTargets) < shownRows {
-		r.FirstWithoutTargets = append(r.FirstWithoutTargets, whole.Number)
+		r.FirstWithoutTargets = append(r.FirstWithoutTargets, RowRef{whole.File, whole.Number})
 	}
 	if whole.Targets() > 0 {
 		r.TargetsCutAway++
 	}
+}
+
+// add counts what became of further rows.
+func (r *Report) add(more Report) {
+	r.Rows += more.Rows
+	r.Samples += more.Samples
+	r.Tokens += more.Tokens
+	r.TargetTokens += more.TargetTokens
+	r.Longest = max(r.Longest, more.Longest)
+	r.Truncated += more.Truncated
+	r.Dropped += more.Dropped
+	r.Split += more.Split
+	r.WithoutTargets += more.WithoutTargets
+	r.FirstWithoutTargets = append(r.FirstWithoutTargets, more.FirstWithoutTargets[:min(len(more.FirstWithoutTargets), shownRows-len(r.FirstWithoutTargets))]...)
+	r.TargetsCutAway += more.TargetsCutAway
 }
 
 // Warnings says what was cut or left out of the rows called name, one line each.
@@ -97,7 +76,7 @@ func (r Report) Warnings(name string, blockSize int) []string {
 	}
 	add(r.Truncated, fmt.Sprintf("were longer than block_size %d and cut", blockSize))
 	add(r.Dropped, fmt.Sprintf("were longer than block_size %d and dropped", blockSize))
-	add(r.WithoutTargets, fmt.Sprintf("have no target token and are left out (the first: %v)", r.FirstWithoutTargets))
+	add(r.WithoutTargets, fmt.Sprintf("have no target token and are left out (the first: %s)", nameRows(r.FirstWithoutTargets)))
 	return warnings
 }
 

@@ -9,8 +9,8 @@ type Kind string
 const (
 	Text             Kind = "text"              // {"text"}, or a document of a text file
 	PromptCompletion Kind = "prompt_completion" // {"prompt", "completion"}
-	Instruction      Kind = "instruction"       // {"instruction", "input"?, "output"}
-	Messages         Kind = "messages"          // {"messages"} or {"conversations"}
+	Instruction      Kind = "instruction"       // {"instruction", "input"?, "output"}, or a question and an answer
+	Messages         Kind = "messages"          // {"messages"} or {"conversations"}, or another form with a system prompt
 )
 
 // Message is one turn of a conversation. Role is one of system, developer, user,
@@ -22,8 +22,8 @@ type Message struct {
 
 // Row is one validated example of a data set.
 type Row struct {
-	File   string // as given to Read
-	Number int    // 1-based: the line in JSONL and text files, the element in a JSON array
+	File   string // the path of its file, or the address that it was fetched from
+	Number int    // 1-based: the line where it begins, or in a JSON array or a Parquet file its place among the rows
 	Kind   Kind
 
 	Text       string    // Text

@@ -4,15 +4,30 @@
 //
 // # One job
 //
-// Rows are read, split by document, tokenised and packed; the plan is settled; the base model is put on the device; the
-// held-out rows are scored with the base alone; then each optimizer step runs its micro-batches, sums their gradients,
-// divides by the target tokens of the whole step, adds the prior's gradient at the current λ, clips, and moves the
-// adapter. The cross-entropy and Σ(w−c)² of the step, both at the weights before the move, give S, and the controller
-// sets λ for the next step. At the end the held-out rows are scored again and the adapter is written.
+// Rows are read, split by document, tokenised and packed; the plan is settled; the base model is put on the device; every
+// program of training is compiled; the held-out rows are scored with the base alone. Then each optimizer step runs its
+// micro-batches, sums their gradients, divides by the target tokens of the whole step, adds the prior's gradient at the
+// current λ, clips, and moves the adapter. The cross-entropy and Σ(w−c)² of the step, both at the weights before the move,
+// give S, and the controller sets λ for the next step. Training ends with the last step of the plan, at the time limit, or
+// when so many evaluations in a row were no better than the best one; the held-out rows are scored after the last step
+// whatever ended it. The last adapter, or the best one, is written.
 //
 // Sums over tokens are taken in float64 on the host, so that a figure does not depend on how rows were batched.
 //
-// # Nothing half-written
+// # Killed and gone on from
 //
-// The adapter is written into a directory that begins with ".tmp-", read back and compared, synced, and renamed.
+// Between steps the whole state is written as a checkpoint (see trainer/checkpoint) now and then. A job that finds one goes
+// on from it, and on a CPU its figures and its adapter are, bit for bit, those of a run that was never interrupted. So it
+// goes on only where everything that the rest follows from is as it was: all settings but a few that say when the run is
+// looked at, kept or ended, the base model, the rows as tokenised. What differs is named, with both values.
+//
+// # Out of memory
+//
+// A step that does not fit the device is taken again with every micro-batch in more parts, at last with gradient
+// checkpointing. Its rows, its targets and its dropout stay what they were, so its figures change by rounding only.
+//
+// # Nothing half-written, nothing untried
+//
+// The adapter is written into a directory that begins with ".tmp-", read back, run on a few rows beside the trained one
+// and the base, synced, and only then renamed. An adapter that acts otherwise than it was trained is not published.
 package engine

@@ -11,30 +11,33 @@ import (
 	"github.com/shannon-labs/scu/trainer/scu"
 )
 
-// evaluate scores the held-out rows with the adapter as it stands and tells the observer; nil without such rows.
-func (r *run) evaluate(ctx context.Context, step int) (*protocol.Float, error) {
-	return r.evaluateWith(ctx, step, r.optimizer.Adapter())
-}
-
-// evaluateBase scores them with the base model alone: with an adapter of zeros, which adds nothing.
+// evaluateBase scores the held-out rows with the base model alone and tells the observer; nil without such rows.
 func (r *run) evaluateBase(ctx context.Context) (*protocol.Float, error) {
-	zero := model.NewVector(make([]float32, r.layout.Size))
-	defer zero.Close()
-	return r.evaluateWith(ctx, 0, zero)
+	values, err := neutralAdapter(r.programs, r.layout)
+	if err != nil {
+		return nil, err
+	}
+	neutral := model.NewVector(values)
+	defer neutral.Close()
+	evaluation, err := r.evaluateWith(ctx, 0, neutral)
+	if err != nil || evaluation == nil {
+		return nil, err
+	}
+	r.observer.Evaluated(*evaluation)
+	return &evaluation.DataBPT, nil
 }
 
-func (r *run) evaluateWith(ctx context.Context, step int, adapter *model.Vector) (*protocol.Float, error) {
+// evaluateWith scores the held-out rows with an adapter; nil without such rows.
+func (r *run) evaluateWith(ctx context.Context, step int, adapter *model.Vector) (*protocol.Evaluation, error) {
 	if r.valFeed == nil {
 		return nil, nil
 	}
-	r.observer.Phase(protocol.PhaseEvaluating)
+	r.enter(protocol.PhaseEvaluating)
 	cost, targets, err := r.score(ctx, r.valFeed, math.MaxInt, adapter)
 	if err != nil {
 		return nil, err
 	}
-	bits := protocol.Float(cost)
-	r.observer.Evaluated(protocol.Evaluation{Step: step, DataBPT: bits, TargetTokens: targets})
-	return &bits, nil
+	return &protocol.Evaluation{Step: step, DataBPT: protocol.Float(cost), TargetTokens: targets}, nil
 }
 
 // fewTargets is how many target tokens make the cost of a token a fair estimate.
@@ -52,7 +55,7 @@ func (r *run) startCost(ctx context.Context, baseCost *protocol.Float) (float64,
 		cost = float64(*baseCost)
 	} else {
 		if r.valFeed == nil { // else the base's evaluation has said so
-			r.observer.Phase(protocol.PhaseEvaluating)
+			r.enter(protocol.PhaseEvaluating)
 		}
 		var err error
 		if cost, _, err = r.score(ctx, feed, fewTargets, r.optimizer.Adapter()); err != nil {
@@ -70,23 +73,42 @@ func (r *run) startCost(ctx context.Context, baseCost *protocol.Float) (float64,
 // costs in bits and how many there were.
 func (r *run) score(ctx context.Context, feed *data.Feed, enough int, adapter *model.Vector) (bits float64, targets int, err error) {
 	nll := 0.0
-	for _, micro := range feed.All() {
-		if targets >= enough {
-			break
+	microBatches := feed.All()
+	evaluating := r.progress(protocol.PhaseEvaluating)
+	for i := 0; i < len(microBatches) && targets < enough; {
+		cost, count, err := r.scoreMicroBatch(ctx, feed, microBatches[i], adapter)
+		if err != nil && isOutOfMemory(err) {
+			if err := r.fitOnDevice(ctx, err); err != nil {
+				return 0, 0, err
+			}
+			continue // with this micro-batch again
 		}
-		if err := ctx.Err(); err != nil {
-			return 0, 0, err
-		}
-		batch, err := feed.Assemble(micro)
 		if err != nil {
 			return 0, 0, err
 		}
-		losses, err := r.programs.Loss(&batch, micro.Shape.Capacity, adapter)
+		nll, targets = nll+cost, targets+count
+		i++
+		evaluating.tell(100 * float64(i) / float64(len(microBatches)))
+	}
+	return scu.DataBPT(nll / float64(targets)), targets, nil
+}
+
+// scoreMicroBatch returns the summed cost of a micro-batch's targets, in nats, and their number.
+func (r *run) scoreMicroBatch(ctx context.Context, feed *data.Feed, micro data.MicroBatch, adapter *model.Vector) (nll float64, targets int, err error) {
+	for _, part := range micro.Split(r.fit.parts) {
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		batch, err := feed.Assemble(part)
+		if err != nil {
+			return 0, 0, err
+		}
+		losses, err := r.programs.Loss(&batch, part.Shape.Capacity, adapter)
 		if err != nil {
 			return 0, 0, fmt.Errorf("evaluate: %w", err)
 		}
 		nll += sum(losses)
 		targets += len(losses)
 	}
-	return scu.DataBPT(nll / float64(targets)), targets, nil
+	return nll, targets, nil
 }

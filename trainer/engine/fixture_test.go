@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/oracle"
@@ -19,15 +20,22 @@ type recorder struct {
 	steps       []*protocol.TrainingMetrics
 	evaluations []protocol.Evaluation
 	warnings    []string
+	logs        []string // the other lines
+	order       []string // "step 3", "evaluated 3", … as they came
 	onStep      func(step int)
 }
 
-func (r *recorder) Phase(phase protocol.Phase)      { r.phases = append(r.phases, phase) }
-func (r *recorder) Plan(plan *protocol.Plan)        { r.plan = plan }
-func (r *recorder) Evaluated(e protocol.Evaluation) { r.evaluations = append(r.evaluations, e) }
+func (r *recorder) Phase(phase protocol.Phase)       { r.phases = append(r.phases, phase) }
+func (r *recorder) Plan(plan *protocol.Plan)         { r.plan = plan }
+func (r *recorder) Progress(protocol.Phase, float64) {}
+func (r *recorder) Evaluated(e protocol.Evaluation) {
+	r.evaluations = append(r.evaluations, e)
+	r.order = append(r.order, fmt.Sprint("evaluated ", e.Step))
+}
 
 func (r *recorder) Step(metrics *protocol.TrainingMetrics) {
 	r.steps = append(r.steps, metrics)
+	r.order = append(r.order, fmt.Sprint("step ", metrics.Step))
 	if r.onStep != nil {
 		r.onStep(metrics.Step)
 	}
@@ -36,7 +44,9 @@ func (r *recorder) Step(metrics *protocol.TrainingMetrics) {
 func (r *recorder) Log(message string, warning bool) {
 	if warning {
 		r.warnings = append(r.warnings, message)
+		return
 	}
+	r.logs = append(r.logs, message)
 }
 
 // pluginDir is where the XLA plugin is: the tests need the real one.
@@ -98,4 +108,33 @@ func mustTrain(t testing.TB, job Job) (*Result, *recorder) {
 		t.Fatal(err)
 	}
 	return result, told
+}
+
+// startTraining brings a job to where its first step is due.
+func startTraining(t *testing.T, job Job, observer Observer) *training {
+	t.Helper()
+	r := &run{job: job, observer: observer}
+	t.Cleanup(r.close)
+	plugin, err := findPlugin(job.Device, job.PluginDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.openCheckpoints(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.load(plugin); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.measureStart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	started, err := newTraining(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started.began = time.Now()
+	return started
 }

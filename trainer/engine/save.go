@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/lora"
-	"github.com/shannon-labs/scu/trainer/weights"
 )
 
 // runFile records, beside the adapter, what made it and what was measured.
@@ -25,9 +25,10 @@ type Saved struct {
 	SHA256    string // of adapter_model.safetensors, in hexadecimal
 }
 
-// saveAdapter writes the adapter to output, which must not exist: into a temporary directory beside it first, then read
-// back and compared, synced and renamed. summary.ReloadMaxAbsDiff is set to the largest difference found.
-func saveAdapter(output, baseModel string, adapter *lora.Adapter, arch weights.Config, config *protocol.SCUConfig, summary *protocol.RunSummary) (saved *Saved, err error) {
+// saveAdapter writes the adapter to the job's output, which must not exist: into a temporary directory beside it first, then
+// read back and checked, synced and renamed.
+func (r *run) saveAdapter(ctx context.Context, adapter *lora.Adapter, summary *protocol.RunSummary) (saved *Saved, err error) {
+	output := r.job.Output
 	if _, err := os.Lstat(output); err == nil {
 		return nil, fmt.Errorf("save the adapter: %s exists already", output)
 	}
@@ -44,13 +45,13 @@ func saveAdapter(output, baseModel string, adapter *lora.Adapter, arch weights.C
 			os.RemoveAll(temporary)
 		}
 	}()
-	if err := adapter.Save(temporary, baseModel); err != nil {
+	if err := adapter.Save(temporary, r.job.ModelName); err != nil {
 		return nil, err
 	}
-	if err := compareSaved(temporary, adapter, arch, summary); err != nil {
+	if err := r.checkSaved(ctx, temporary, adapter, summary); err != nil {
 		return nil, err
 	}
-	text, err := json.MarshalIndent(map[string]any{"base_model": baseModel, "train_config": config, "metrics": summary}, "", "  ")
+	text, err := json.MarshalIndent(map[string]any{"base_model": r.job.ModelName, "train_config": &r.plan.Config, "metrics": summary}, "", "  ")
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +64,9 @@ func saveAdapter(output, baseModel string, adapter *lora.Adapter, arch weights.C
 	return saved, publish(temporary, output)
 }
 
-// compareSaved reads the adapter back and refuses one that differs from what was trained.
-func compareSaved(directory string, adapter *lora.Adapter, arch weights.Config, summary *protocol.RunSummary) error {
-	again, err := lora.Load(directory, arch)
+// checkSaved reads the adapter back and refuses one whose weights or logits differ from what was trained.
+func (r *run) checkSaved(ctx context.Context, directory string, adapter *lora.Adapter, summary *protocol.RunSummary) error {
+	again, err := lora.Load(directory, r.source.Config)
 	if err != nil {
 		return fmt.Errorf("read the saved adapter back: %w", err)
 	}
@@ -77,7 +78,7 @@ func compareSaved(directory string, adapter *lora.Adapter, arch weights.Config, 
 	if largest != 0 {
 		return fmt.Errorf("the saved adapter differs from the trained one by up to %g; the disk may be failing", largest)
 	}
-	return nil
+	return r.checkReloaded(ctx, adapter, again, summary)
 }
 
 func abs(x float64) float64 { return max(x, -x) }

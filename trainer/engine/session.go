@@ -55,7 +55,7 @@ func Open(o SessionOptions) (session *Session, err error) {
 			return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
 		}
 		layout = s.adapter.Layout
-		s.vector, s.zero = model.NewVector(s.adapter.Values), model.NewVector(make([]float32, layout.Size))
+		s.vector = model.NewVector(s.adapter.Values)
 	}
 	plugin, err := findPlugin(o.Device, o.PluginDir)
 	if err != nil {
@@ -68,8 +68,15 @@ func Open(o SessionOptions) (session *Session, err error) {
 	if s.base, err = model.LoadBase(backend, s.source, o.Precision, nil); err != nil {
 		return nil, err
 	}
-	if s.programs, err = model.NewPrograms(s.base, layout); err != nil {
+	if s.programs, err = model.NewPrograms(s.base, layout, model.Options{}); err != nil {
 		return nil, err
+	}
+	if layout != nil {
+		neutral, err := neutralAdapter(s.programs, layout)
+		if err != nil {
+			return nil, err
+		}
+		s.zero = model.NewVector(neutral)
 	}
 	return s, nil
 }
@@ -117,7 +124,7 @@ type ScoreOptions struct {
 
 // Score computes the loss of every row of a file, each as a sequence of its own.
 func (s *Session) Score(ctx context.Context, path string, o ScoreOptions) (*Score, error) {
-	rows, samples, report, err := s.encode(path, o)
+	rows, samples, report, err := s.encode(ctx, path, o)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -170,7 +177,7 @@ func (s *Session) blockSize(o ScoreOptions) int {
 	return s.source.Config.ContextLength
 }
 
-func (s *Session) encode(path string, o ScoreOptions) ([]data.Row, []data.Sample, data.Report, error) {
+func (s *Session) encode(ctx context.Context, path string, o ScoreOptions) ([]data.Row, []data.Sample, data.Report, error) {
 	rows, err := data.ReadFile(path)
 	if err != nil {
 		return nil, nil, data.Report{}, protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
@@ -180,7 +187,7 @@ func (s *Session) encode(path string, o ScoreOptions) ([]data.Row, []data.Sample
 	if err != nil {
 		return nil, nil, data.Report{}, err
 	}
-	samples, report, err := encoder.EncodeAll(rows)
+	samples, report, err := encoder.EncodeAll(ctx, rows, nil)
 	if err != nil {
 		return nil, nil, report, protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
 	}

@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/architecture"
 	"github.com/shannon-labs/scu/trainer/data"
 	"github.com/shannon-labs/scu/trainer/weights"
 )
 
-func archOf(t *testing.T, job Job) weights.Config {
+func archOf(t *testing.T, job Job) architecture.Config {
 	t.Helper()
 	source, err := weights.Open(job.Model)
 	if err != nil {

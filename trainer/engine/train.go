@@ -2,12 +2,12 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/checkpoint"
 	"github.com/shannon-labs/scu/trainer/data"
 	"github.com/shannon-labs/scu/trainer/model"
 	"github.com/shannon-labs/scu/trainer/plan"
@@ -16,33 +16,32 @@ import (
 
 // training is the loop over optimizer steps.
 type training struct {
-	config     *protocol.SCUConfig
-	plan       *protocol.Plan
-	feed       *data.Feed
-	programs   *model.Programs
-	optimizer  *model.Optimizer
-	controller *scu.Controller
-	prior      scu.Prior
-	schedule   schedule
-	observer   Observer
-	evaluate   func(ctx context.Context, step int) (*protocol.Float, error)
+	*run
+	config        *protocol.SCUConfig // the plan's
+	controller    *scu.Controller     // nil where λ is constant
+	prior         scu.Prior
+	schedule      schedule
+	stepsPerEpoch int
 
-	epoch     int
-	pending   []data.MicroBatch // of the epoch, not yet run
-	steps     int               // done
-	tokens    int               // run, filling not counted
-	seconds   float64           // in steps
-	nonFinite int               // steps whose S or gradient was not finite
-	inARow    int               // of these, the last ones without a finite one between
-	last      *protocol.TrainingMetrics
+	steps   int // done
+	epoch   int // the pass over the rows, from 0
+	taken   int // micro-batches of this pass, run
+	dealt   []data.MicroBatch
+	began   time.Time
+	earlier time.Duration // of training, before this process
+
+	counters  checkpoint.Counters
+	best      *bestAdapter // nil before the first evaluation
+	last      checkpoint.Last
+	endedBy   string // empty while training
+	nonFinite []nonFiniteStep
 }
 
 func newTraining(job *run) (*training, error) {
 	c := &job.plan.Config
 	t := &training{
-		config: c, plan: job.plan, feed: job.trainFeed, programs: job.programs, optimizer: job.optimizer,
-		prior: scu.Prior{Sigma: c.PriorSigma, TargetTokens: job.plan.TargetTokens}, schedule: newSchedule(c, job.plan.TotalSteps),
-		observer: job.observer, evaluate: job.evaluate,
+		run: job, config: c, prior: scu.Prior{Sigma: c.PriorSigma, TargetTokens: job.plan.TargetTokens},
+		schedule: newSchedule(c, job.plan.TotalSteps), stepsPerEpoch: job.trainFeed.StepsPerEpoch(job.job.Config.GradAccum),
 	}
 	if c.Mode == protocol.ModePI {
 		controller, err := scu.NewController(plan.ControllerParameters(c))
@@ -50,6 +49,14 @@ func newTraining(job *run) (*training, error) {
 			return nil, err
 		}
 		t.controller = controller
+	}
+	if job.saved != nil {
+		if err := t.restore(job.saved); err != nil {
+			return nil, fmt.Errorf("go on from the checkpoint: %w", err)
+		}
+		t.earlier = time.Duration(t.counters.Seconds * float64(time.Second))
+		job.saved = nil // its vectors are on the device now
+		t.readNonFinite()
 	}
 	return t, nil
 }
@@ -66,36 +73,105 @@ func (t *training) lambda() float64 {
 	}
 }
 
-// run takes every step of the plan.
-func (t *training) run(ctx context.Context) error {
-	for t.steps < t.plan.TotalSteps {
+// elapsed is how long the job has trained, evaluations included, in this process and in those before.
+func (t *training) elapsed() time.Duration { return t.earlier + time.Since(t.began) }
+
+// takeSteps takes steps until something ends the training. A step is cut short by the end of ctx; between steps it is
+// asked that ends for a pause too.
+func (t *training) takeSteps(ctx, asked context.Context) error {
+	t.began = time.Now()
+	t.enter(protocol.PhaseTraining)
+	for t.endedBy == "" {
 		metrics, err := t.step(ctx)
+		if err != nil && isOutOfMemory(err) {
+			if err := t.makeRoom(ctx, err); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if every := t.config.EvalEvery; every > 0 && t.steps%every == 0 && t.steps < t.plan.TotalSteps {
-			if metrics.ValDataBPT, err = t.evaluate(ctx, t.steps); err != nil {
-				return err
-			}
-			t.observer.Phase(protocol.PhaseTraining)
+		if err := t.finishStep(ctx, metrics); err != nil {
+			return err
 		}
-		t.last = metrics
-		t.observer.Step(metrics)
+		if t.endedBy != "" {
+			break
+		}
+		if err := t.betweenSteps(asked); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// stepSums are what the micro-batches of one step add up to.
-type stepSums struct {
-	nll             float64 // nats
-	targets, tokens int
-	gradient        *model.Vector
+// betweenSteps writes a checkpoint where one is due or a pause is asked for, and stops where it is.
+func (t *training) betweenSteps(asked context.Context) error {
+	if err := asked.Err(); err != nil && !pausing(asked) {
+		return err
+	}
+	pause := pausing(asked) && t.checkpoints != nil
+	if pause || t.checkpoints.due(t.steps) {
+		if err := t.writeCheckpoint(); err != nil {
+			return err
+		}
+		t.enter(protocol.PhaseTraining)
+	}
+	if pause {
+		return ErrPaused
+	}
+	return asked.Err() // a pause where no checkpoints are kept
 }
 
-// step runs the micro-batches of one optimizer step, moves the adapter, and then lets the controller look at S.
+// finishStep evaluates where it is time to, decides whether training ends here, and tells the step.
+func (t *training) finishStep(ctx context.Context, metrics *protocol.TrainingMetrics) error {
+	var evaluation *protocol.Evaluation
+	t.endedBy = t.ended()
+	if every := t.config.EvalEvery; t.endedBy != "" || every > 0 && t.steps%every == 0 {
+		var err error
+		if evaluation, err = t.evaluateStep(ctx); err != nil {
+			return err
+		}
+		if t.endedBy == "" && t.outOfPatience() {
+			t.endedBy = protocol.EndedByEarlyStop
+		}
+		if t.endedBy == "" {
+			t.enter(protocol.PhaseTraining)
+		}
+	}
+	t.last = checkpoint.Last{SRatio: checkpoint.Number(metrics.SRatio), SSmoothed: checkpoint.Number(metrics.SSmoothed), Lambda: checkpoint.Number(metrics.LambdaValue)}
+	if evaluation != nil {
+		metrics.ValDataBPT = &evaluation.DataBPT
+		t.last.ValDataBPT = toNumber(&evaluation.DataBPT)
+	}
+	t.observer.Step(metrics)
+	if evaluation != nil {
+		t.observer.Evaluated(*evaluation)
+	}
+	return nil
+}
+
+// ended says what ends the training after the last step, if anything does.
+func (t *training) ended() string {
+	switch limit := t.timeLimit(); {
+	case t.steps >= t.plan.TotalSteps:
+		return protocol.EndedBySteps
+	case limit > 0 && t.elapsed() >= limit:
+		return protocol.EndedByTimeLimit
+	}
+	return ""
+}
+
+func (t *training) timeLimit() time.Duration {
+	return time.Duration(t.config.TimeLimitMinutes * float64(time.Minute))
+}
+
+// step runs the micro-batches of one optimizer step, moves the adapter, and then lets the controller look at S. After an
+// error the adapter is as it was, and the step can be taken again.
 func (t *training) step(ctx context.Context) (*protocol.TrainingMetrics, error) {
 	began := time.Now()
-	sums, err := t.accumulate(ctx)
+	microBatches := t.nextMicroBatches()
+	sums, err := t.accumulate(ctx, microBatches)
 	if err != nil {
 		return nil, err
 	}
@@ -105,66 +181,34 @@ func (t *training) step(ctx context.Context) (*protocol.TrainingMetrics, error) 
 		return nil, err
 	}
 	t.steps++
-	t.tokens += sums.tokens
+	t.taken += len(microBatches)
 	seconds := time.Since(began).Seconds()
-	t.seconds += seconds
+	t.counters.Tokens += sums.tokens
+	t.counters.StepSeconds += seconds
 
 	crossEntropy := sums.nll / float64(sums.targets)
 	m := t.measure(crossEntropy, moved, lambda)
 	m.LearningRate = protocol.Float(rate)
 	m.Tokens, m.TargetTokens = sums.tokens, sums.targets
 	m.TokensPerSecond = protocol.Float(float64(sums.tokens) / seconds)
-	m.EtaMinutes = protocol.Float(t.seconds / float64(t.steps) * float64(t.plan.TotalSteps-t.steps) / 60)
-	return m, t.control(m, moved.Skipped)
+	m.EtaMinutes = protocol.Float(t.minutesLeft())
+	return m, t.control(m, moved.Skipped, microBatches)
 }
 
-// accumulate sums loss and gradient over the step's micro-batches.
-func (t *training) accumulate(ctx context.Context) (sums stepSums, err error) {
-	defer func() {
-		if err != nil {
-			sums.gradient.Close()
-		}
-	}()
-	for i, micro := range t.nextMicroBatches() {
-		if err := ctx.Err(); err != nil {
-			return sums, err
-		}
-		batch, err := t.feed.Assemble(micro)
-		if err != nil {
-			return sums, err
-		}
-		seed := dropoutSeed(t.config.Seed, t.steps, i)
-		nll, gradient, err := t.programs.Gradient(&batch, micro.Shape.Capacity, t.optimizer.Adapter(), seed)
-		if err != nil {
-			return sums, err
-		}
-		if sums.gradient, err = t.optimizer.Accumulate(sums.gradient, gradient); err != nil {
-			return sums, err
-		}
-		sums.nll += sum(nll)
-		sums.targets += len(nll)
-		sums.tokens += countTokens(&batch)
+// minutesLeft is how long the remaining steps take at the pace so far, or what the time limit leaves if that is less.
+func (t *training) minutesLeft() float64 {
+	left := t.counters.StepSeconds / float64(t.steps) * float64(t.plan.TotalSteps-t.steps) / 60
+	if limit := t.timeLimit(); limit > 0 {
+		left = min(left, max(0, (limit-t.elapsed()).Minutes()))
 	}
-	return sums, nil
-}
-
-// nextMicroBatches takes the next few of the epoch; an epoch's last step may have fewer than the others.
-func (t *training) nextMicroBatches() []data.MicroBatch {
-	if len(t.pending) == 0 {
-		t.pending = t.feed.Deal(data.EpochOrder(t.feed.Blocks(), t.config.Seed, t.epoch))
-		t.epoch++
-	}
-	n := min(t.config.GradAccum, len(t.pending))
-	var taken []data.MicroBatch
-	taken, t.pending = t.pending[:n], t.pending[n:]
-	return taken
+	return left
 }
 
 // measure does the accounting of a step: the loss and the adapter's weights as both were before the move.
 func (t *training) measure(crossEntropy float64, moved model.Stepped, lambda float64) *protocol.TrainingMetrics {
 	dataBPT, paramBPT := scu.DataBPT(crossEntropy), t.prior.BitsPerToken(moved.Squares)
 	return &protocol.TrainingMetrics{
-		Step: t.steps, Epoch: float64(t.steps) / float64(t.feed.StepsPerEpoch(t.config.GradAccum)),
+		Step: t.steps, Epoch: float64(t.steps) / float64(t.stepsPerEpoch),
 		DataBPT: protocol.Float(dataBPT), ParamBPT: protocol.Float(paramBPT), TotalBPT: protocol.Float(dataBPT + paramBPT),
 		SRatio: protocol.Float(scu.Ratio(dataBPT, paramBPT)), LambdaValue: protocol.Float(lambda),
 		Loss:     protocol.Float(crossEntropy + lambda*t.prior.NatsPerToken(moved.Squares)),
@@ -173,12 +217,14 @@ func (t *training) measure(crossEntropy float64, moved model.Stepped, lambda flo
 }
 
 // control shows S to the controller and completes the metrics with its state.
-func (t *training) control(m *protocol.TrainingMetrics, skipped bool) error {
+func (t *training) control(m *protocol.TrainingMetrics, skipped bool, microBatches []data.MicroBatch) error {
 	s := float64(m.SRatio)
 	if skipped {
 		s = math.NaN()
 	}
-	if err := t.countNonFinite(m.Step, s); err != nil {
+	if finite(s) {
+		t.counters.InARow = 0
+	} else if err := t.countNonFinite(m, microBatches); err != nil {
 		return err
 	}
 	if t.controller == nil {
@@ -193,61 +239,6 @@ func (t *training) control(m *protocol.TrainingMetrics, skipped bool) error {
 	if state.Started {
 		m.SSmoothed = protocol.Float(state.Smoothed)
 	}
+	t.watch(state)
 	return nil
-}
-
-// countNonFinite tells of a step whose S or gradient is not finite, and ends the run at a row of them, whatever the mode,
-// or when no step of the whole run was finite.
-func (t *training) countNonFinite(step int, s float64) error {
-	if !math.IsNaN(s) && !math.IsInf(s, 0) {
-		t.inARow = 0
-		return nil
-	}
-	t.nonFinite++
-	t.inARow++
-	t.observer.Log(fmt.Sprintf("step %d: the loss or its gradient is not finite; the adapter and λ stay as they were", step), true)
-	if t.inARow >= t.config.NonFiniteLimit {
-		return nonFinite(step, fmt.Errorf("the loss or its gradient was not finite in %d steps in a row", t.inARow))
-	}
-	if t.nonFinite == t.plan.TotalSteps {
-		return nonFinite(step, errors.New("no step had a finite loss and gradient, so nothing was trained"))
-	}
-	return nil
-}
-
-func nonFinite(step int, cause error) error {
-	return protocol.NewError(protocol.CodeNonFinite, "training stopped at step %d: %v", step, cause).
-		WithHint("lower learning_rate, or set precision=f32")
-}
-
-// dropoutSeed is another number for every micro-batch of every run, whichever batches came before.
-func dropoutSeed(seed int64, step, micro int) uint32 {
-	return uint32(scramble(scramble(scramble(uint64(seed))^uint64(step)) ^ uint64(micro)))
-}
-
-// scramble spreads every bit of x over the whole word (SplitMix64's finalizer; Steele and others, 2014).
-func scramble(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
-func sum(values []float32) float64 {
-	total := 0.0
-	for _, v := range values {
-		total += float64(v)
-	}
-	return total
-}
-
-// countTokens counts the positions that hold a token; filling has segment 0.
-func countTokens(batch *data.Batch) int {
-	count := 0
-	for _, segment := range batch.Segments {
-		if segment != 0 {
-			count++
-		}
-	}
-	return count
 }

@@ -3,11 +3,14 @@ package engine
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/shannon-labs/scu/protocol"
@@ -36,6 +39,9 @@ func TestTrainingLowersTheLossOnHeldOutRows(t *testing.T) {
 	want := []protocol.Phase{protocol.PhaseTokenizing, protocol.PhaseLoading, protocol.PhaseCompiling, protocol.PhaseEvaluating, protocol.PhaseTraining}
 	if !slices.Equal(told.phases[:5], want) || told.phases[len(told.phases)-1] != protocol.PhaseSaving {
 		t.Errorf("phases %v", told.phases)
+	}
+	if last := told.steps[29].ValDataBPT; last == nil || *last != after || result.Summary.EndedBy != protocol.EndedBySteps || result.Summary.AdapterStep != 30 {
+		t.Errorf("the last step says %v bits, the summary %+v", last, result.Summary)
 	}
 	if result.Summary.ReloadMaxAbsDiff != 0 || result.Saved.SizeBytes == 0 || len(result.Saved.SHA256) != 64 {
 		t.Errorf("saved %+v", result.Saved)
@@ -93,7 +99,7 @@ func initialAdapterOf(t *testing.T, job Job) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return adapter.Layout.Initial(job.Config.Seed)
+	return adapter.Layout.Initial(job.Config.InitSeed)
 }
 
 func readWeights(t *testing.T, directory string) []byte {
@@ -214,12 +220,53 @@ func TestGoingOnFromAnAdapter(t *testing.T) {
 	}
 }
 
+// An adapter of each kind is gone on from: with a learning rate of 0 the run ends where the first one did.
+func TestGoingOnFromEveryKindOfAdapter(t *testing.T) {
+	for _, kind := range []string{"use_rslora", "use_dora"} {
+		job := tinyJob(t, map[string]any{kind: true, "max_steps": 3, "lora_dropout": 0})
+		first, told := mustTrain(t, job)
+		if !(*first.Summary.ValDataBPT < *first.Summary.BaseValDataBPT) || math.Abs(float64(told.steps[0].SRatio)/told.plan.Config.TargetS-1) > 0.3 {
+			t.Errorf("%s: %+v", kind, first.Summary)
+		}
+		again := tinyJob(t, map[string]any{kind: true, "max_steps": 1, "learning_rate": 0, "prior_center": "init"})
+		again.InitAdapter, again.TrainData = job.Output, job.TrainData
+		second, told := mustTrain(t, again)
+		if *second.Summary.ValDataBPT != *first.Summary.ValDataBPT || *second.Summary.BaseValDataBPT != *first.Summary.BaseValDataBPT {
+			t.Errorf("%s: from %v bits to %v, gone on from %v to %v", kind, *first.Summary.BaseValDataBPT, *first.Summary.ValDataBPT,
+				*second.Summary.BaseValDataBPT, *second.Summary.ValDataBPT)
+		}
+		if told.steps[0].ParamBPT != 0 {
+			t.Errorf("%s: centred on where it begins, the prior costs %v", kind, told.steps[0].ParamBPT)
+		}
+		if !bytes.Equal(readWeights(t, job.Output), readWeights(t, again.Output)) {
+			t.Errorf("%s: the adapter moved", kind)
+		}
+	}
+}
+
 func TestANonFiniteLossStopsTheJobAndSaysWhere(t *testing.T) {
 	job := tinyJob(t, map[string]any{"learning_rate": 10, "max_steps": 50, "lora_alpha": 1e38, "non_finite_limit": 2})
-	_, err := Train(t.Context(), job, &recorder{})
+	job.Checkpoints = filepath.Join(t.TempDir(), "checkpoints")
+	told := &recorder{}
+	_, err := Train(t.Context(), job, told)
 	var failure *protocol.Error
-	if !errors.As(err, &failure) || failure.Code != protocol.CodeNonFinite || failure.Hint == "" {
+	if !errors.As(err, &failure) || failure.Code != protocol.CodeNonFinite || failure.Hint == "" || !strings.Contains(failure.Message, " of "+job.TrainData) {
 		t.Errorf("the job ended with %v", err)
+	}
+	text, err := os.ReadFile(filepath.Join(job.Checkpoints, nonFiniteFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report nonFiniteReport
+	if err := json.Unmarshal(text, &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Steps) != 2 || report.Steps[1].Step != report.Steps[0].Step+1 || len(report.Steps[0].Rows[job.TrainData]) == 0 || report.Hint == "" {
+		t.Errorf("recorded %s", text)
+	}
+	first := fmt.Sprintf("rows %d", report.Steps[0].Rows[job.TrainData][0])
+	if !slices.ContainsFunc(told.warnings, func(w string) bool { return strings.Contains(w, first) }) {
+		t.Errorf("warned %q, without %q", told.warnings, first)
 	}
 	if _, err := os.Stat(job.Output); err == nil {
 		t.Error("an adapter was saved")
@@ -250,13 +297,13 @@ func TestNonFiniteStepsAreCountedAlikeInEveryMode(t *testing.T) {
 	for _, mode := range []string{protocol.ModePI, protocol.ModeFixed, protocol.ModeOff} {
 		config := &protocol.SCUConfig{Mode: mode, NonFiniteLimit: 3}
 		run := func(total int, finite string) error {
-			training := &training{config: config, plan: &protocol.Plan{TotalSteps: total}, observer: &recorder{}}
+			training := &training{run: &run{plan: &protocol.Plan{TotalSteps: total}, observer: &recorder{}}, config: config}
 			for step, mark := range finite {
-				s := 0.01
+				metrics := &protocol.TrainingMetrics{Step: step + 1, SRatio: 0.01}
 				if mark == 'x' {
-					s = math.NaN()
+					metrics.SRatio = protocol.NaN()
 				}
-				if err := training.countNonFinite(step+1, s); err != nil {
+				if err := training.control(metrics, false, nil); err != nil {
 					return err
 				}
 			}

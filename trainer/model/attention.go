@@ -1,151 +1,93 @@
 package model
 
 import (
-	"math"
-
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// queryBlock is how many query positions are taken at once. A block meets only the keys up to its own end, so that most
-// of what the causal mask would throw away is never computed; smaller blocks save more but make smaller products.
-const queryBlock = 128
-
-// attention is causal grouped-query attention inside segments. Heads are a batch axis, and the query heads that share a
-// key head are rows of one product.
+// attention is one half of a decoder block: norm, projections to queries, keys and values, attention over the heads, output
+// projection, and perhaps norms on each query and key head and on the output.
 type attention struct {
-	*builder
-	rows, length, heads, keyHeads, headDim int
-	rotary                                 *rotary
-	masks                                  []*Node // by query block: [rows, block, keys], bool: may see
+	norm, postNorm        *norm // on the input and on the output
+	queryNorm, keyNorm    *norm // on each head
+	queryKeyValue, output *linear
+	heads                 *heads
+	interleaved           bool // the projection's outputs lie head by head: query, key and value of the first, and so on
 }
 
-// attentionSaved is what attention.backward needs.
+// attentionSaved is what attention.backward needs from attention.forward.
 type attentionSaved struct {
-	query      *Node   // [rows·keyHeads, group, length, headDim], compute type, turned and scaled
-	key, value *Node   // [rows·keyHeads, length, headDim], compute type, keys turned
-	weights    []*Node // by query block: [rows·keyHeads, group·block, keys], compute type, after softmax
-	outputs    []*Node // by query block: [rows·keyHeads, group·block, headDim], float32
+	norm, postNorm, queryNorm, keyNorm *normSaved
+	queryKeyValue, output              linearSaved
+	heads                              *headsSaved
 }
 
-// segmentMasks says for each query block which keys each query may see: those of its own segment, not after it.
-// segments is [rows, length], int32.
-func segmentMasks(segments *Node) []*Node {
-	g := segments.Graph()
-	rows, length := segments.Shape().Dim(0), segments.Shape().Dim(1)
-	var masks []*Node
-	for from := 0; from < length; from += queryBlock {
-		to := min(from+queryBlock, length)
-		shape := shapes.Make(dtypes.Int32, rows, to-from, to)
-		causal := GreaterOrEqual(AddScalar(Iota(g, shape, 1), float64(from)), Iota(g, shape, 2))
-		querySegment := BroadcastToShape(Reshape(part(segments, 1, from, to), rows, to-from, 1), shape)
-		keySegment := BroadcastToShape(Reshape(part(segments, 1, 0, to), rows, 1, to), shape)
-		masks = append(masks, And(causal, Equal(querySegment, keySegment)))
+// forward takes the residual stream, [N, hidden] in float32, and returns what is to be added to it.
+func (t *attention) forward(x *Node) (*Node, *attentionSaved) {
+	s := &attentionSaved{}
+	x, s.norm = t.norm.forward(x)
+	x, s.queryKeyValue = t.queryKeyValue.forward(x)
+	q, k, v := t.separate(x)
+	q, s.queryNorm = t.perHead(t.queryNorm, q)
+	k, s.keyNorm = t.perHead(t.keyNorm, k)
+	x, s.heads = t.heads.forward(q, k, v)
+	x, s.output = t.output.forward(x)
+	x, s.postNorm = t.postNorm.forward(x)
+	return x, s
+}
+
+// backward takes the gradient of forward's result to that of its argument, which is nil unless needInput, and the
+// adapters' gradients in the order of the forward pass.
+func (t *attention) backward(gradient *Node, s *attentionSaved, needInput bool) (*Node, []adapterGradient) {
+	gradient = t.postNorm.backward(gradient, s.postNorm)
+	gradient, output := t.output.backward(gradient, s.output, true)
+	q, k, v := t.heads.backward(gradient, s.heads)
+	q = t.perHeadBackward(t.queryNorm, q, s.queryNorm)
+	k = t.perHeadBackward(t.keyNorm, k, s.keyNorm)
+	gradient, queryKeyValue := t.queryKeyValue.backward(t.together(q, k, v), s.queryKeyValue, needInput)
+	if needInput {
+		gradient = t.norm.backward(gradient, s.norm)
 	}
-	return masks
+	return gradient, append(queryKeyValue, output...)
 }
 
-func (t *attention) group() int { return t.heads / t.keyHeads }
-
-// scale is folded into the query's turn.
-func (t *attention) scale() float64 { return 1 / math.Sqrt(float64(t.headDim)) }
-
-// split turns [N, heads·headDim] into [rows, heads, length, headDim].
-func (t *attention) split(x *Node, heads int) *Node {
-	return Transpose(Reshape(x, t.rows, t.length, heads, t.headDim), 1, 2)
-}
-
-// merge undoes split.
-func (t *attention) merge(x *Node, heads int) *Node {
-	return Reshape(Transpose(x, 1, 2), t.rows*t.length, heads*t.headDim)
-}
-
-// queries takes one block of [rows·keyHeads, group, length, headDim] as [rows·keyHeads, group·block, headDim].
-func (t *attention) queries(x *Node, block int) *Node {
-	from, to := t.bounds(block)
-	return Reshape(part(x, 2, from, to), t.rows*t.keyHeads, t.group()*(to-from), t.headDim)
-}
-
-func (t *attention) bounds(block int) (from, to int) {
-	return block * queryBlock, min((block+1)*queryBlock, t.length)
-}
-
-// unblock joins what queries took apart, as [rows, heads, length, headDim].
-func (t *attention) unblock(blocks []*Node) *Node {
-	for i := range blocks {
-		from, to := t.bounds(i)
-		blocks[i] = Reshape(blocks[i], t.rows, t.heads, to-from, t.headDim)
+// separate takes queries, keys and values out of the projection's outputs [N, Σ out], each [N, its heads·headDim].
+func (t *attention) separate(x *Node) (q, k, v *Node) {
+	h := t.heads
+	if t.interleaved {
+		byHead := Reshape(x, x.Shape().Dim(0), h.queryHeads, 3, h.headDim)
+		one := func(i int) *Node { return Reshape(part(byHead, 2, i, i+1), x.Shape().Dim(0), h.queryHeads*h.headDim) }
+		return one(0), one(1), one(2)
 	}
-	return joined(blocks, 2)
+	query, key := h.queryHeads*h.headDim, h.keyHeads*h.headDim
+	return columns(x, 0, query), columns(x, query, query+key), columns(x, query+key, query+2*key)
 }
 
-// forward takes the projections q [N, heads·headDim], k and v [N, keyHeads·headDim] in float32 and returns
-// [N, heads·headDim] in float32.
-func (t *attention) forward(q, k, v *Node) (*Node, *attentionSaved) {
-	batch := t.rows * t.keyHeads
-	saved := &attentionSaved{
-		query: Reshape(t.narrow(t.rotary.forward(t.split(q, t.heads), t.scale())), batch, t.group(), t.length, t.headDim),
-		key:   Reshape(t.narrow(t.rotary.forward(t.split(k, t.keyHeads), 1)), batch, t.length, t.headDim),
-		value: Reshape(t.narrow(t.split(v, t.keyHeads)), batch, t.length, t.headDim),
+// together undoes separate.
+func (t *attention) together(q, k, v *Node) *Node {
+	if !t.interleaved {
+		return joined([]*Node{q, k, v}, -1)
 	}
-	for block := range t.masks {
-		_, to := t.bounds(block)
-		weights := t.softmax(t.timesTransposed(t.queries(saved.query, block), part(saved.key, 1, 0, to)), block)
-		saved.weights = append(saved.weights, weights)
-		saved.outputs = append(saved.outputs, t.times(weights, part(saved.value, 1, 0, to)))
-	}
-	return t.merge(t.unblock(append([]*Node(nil), saved.outputs...)), t.heads), saved
+	h, rows := t.heads, q.Shape().Dim(0)
+	one := func(x *Node) *Node { return Reshape(x, rows, h.queryHeads, 1, h.headDim) }
+	return Reshape(joined([]*Node{one(q), one(k), one(v)}, 2), rows, 3*h.queryHeads*h.headDim)
 }
 
-// softmax turns scores [rows·keyHeads, group·block, keys] into attention weights in the compute type. Every query sees at
-// least itself, so no row is empty.
-func (t *attention) softmax(scores *Node, block int) *Node {
-	from, to := t.bounds(block)
-	shape := scores.Shape()
-	byHead := Reshape(scores, t.rows, t.keyHeads, t.group(), to-from, to)
-	mask := BroadcastToShape(Reshape(t.masks[block], t.rows, 1, 1, to-from, to), shapes.Make(dtypes.Bool, byHead.Shape().Dimensions...))
-	byHead = Where(mask, byHead, BroadcastToShape(Const(t.graph, float32(-1e9)), byHead.Shape()))
-	exponentials := Exp(Sub(byHead, ReduceAndKeep(byHead, ReduceMax, -1)))
-	weights := Div(exponentials, ReduceAndKeep(exponentials, ReduceSum, -1))
-	return t.narrow(Reshape(weights, shape.Dimensions...))
+// perHead norms each head of x [N, heads·headDim].
+func (t *attention) perHead(n *norm, x *Node) (*Node, *normSaved) {
+	if n == nil {
+		return x, nil
+	}
+	y, saved := n.forward(t.byHead(x))
+	return Reshape(y, x.Shape().Dimensions...), saved
 }
 
-// backward takes the gradient of forward's result, [N, heads·headDim] in float32, to those of q, k and v.
-func (t *attention) backward(gradient *Node, saved *attentionSaved) (q, k, v *Node) {
-	batch := t.rows * t.keyHeads
-	wide := Reshape(t.split(gradient, t.heads), batch, t.group(), t.length, t.headDim)
-	narrowed := t.narrow(wide)
-	var queries []*Node
-	var keys, values *Node // transposed: [batch, headDim, length]
-	for block, weights := range saved.weights {
-		_, to := t.bounds(block)
-		output, outputNarrow := t.queries(wide, block), t.queries(narrowed, block)
-		// Of softmax: dS = P·(dP − Σ dP·P), and Σ dP·P over the keys is Σ dO·O over the head.
-		inner := ReduceAndKeep(Mul(output, saved.outputs[block]), ReduceSum, -1)
-		weightsGradient := t.timesTransposed(outputNarrow, part(saved.value, 1, 0, to))
-		scores := Mul(widen(weights), Sub(weightsGradient, inner))
-		queries = append(queries, t.times(t.narrow(scores), part(saved.key, 1, 0, to)))
-		// With the transposed operand on the left these products run in float32 whatever they are given.
-		values = addPadded(values, t.times(t.transposed(output), widen(weights)), t.length)
-		keys = addPadded(keys, t.times(t.transposed(widen(t.queries(saved.query, block))), scores), t.length)
+func (t *attention) perHeadBackward(n *norm, gradient *Node, saved *normSaved) *Node {
+	if n == nil {
+		return gradient
 	}
-	q = t.merge(t.rotary.backward(t.unblock(queries), t.scale()), t.heads)
-	byKeyHead := []int{t.rows, t.keyHeads, t.length, t.headDim}
-	k = t.merge(t.rotary.backward(Reshape(Transpose(keys, 1, 2), byKeyHead...), 1), t.keyHeads)
-	v = t.merge(Reshape(Transpose(values, 1, 2), byKeyHead...), t.keyHeads)
-	return q, k, v
+	return Reshape(n.backward(t.byHead(gradient), saved), gradient.Shape().Dimensions...)
 }
 
-// addPadded adds x, its last axis filled up to length with zeros, to sum, which is nil at first.
-func addPadded(sum, x *Node, length int) *Node {
-	if missing := length - x.Shape().Dim(-1); missing > 0 {
-		dimensions := append([]int(nil), x.Shape().Dimensions...)
-		dimensions[len(dimensions)-1] = missing
-		x = Concatenate([]*Node{x, Zeros(x.Graph(), shapes.Make(float32Type, dimensions...))}, -1)
-	}
-	if sum == nil {
-		return x
-	}
-	return Add(sum, x)
+func (t *attention) byHead(x *Node) *Node {
+	return Reshape(x, x.Shape().Dim(0), -1, t.heads.headDim)
 }

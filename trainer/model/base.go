@@ -2,25 +2,29 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/shannon-labs/scu/trainer/architecture"
 	"github.com/shannon-labs/scu/trainer/weights"
 )
 
 // Base is a frozen base model on a device.
 type Base struct {
-	Arch    weights.Config
+	Arch    architecture.Config
 	backend compute.Backend
 	compute dtypes.DType
-	tensors []*tensors.Tensor // in the order that arrange takes
+	tensors []*tensors.Tensor // in the order of frozenTensors
 }
 
 // LoadBase reads a base model and puts it on the device. precision is "f32" or "bf16" and holds for the weights and for
-// the operands of every product; norms are always float32. progress, when not nil, is told the share done, 0 to 1.
+// the operands of every product; norms and biases are always float32. A weight that is not finite is an error. progress,
+// when not nil, is told the share done, 0 to 1.
 func LoadBase(backend compute.Backend, source *weights.Model, precision string, progress func(float64)) (*Base, error) {
 	b := &Base{Arch: source.Config, backend: backend}
 	switch precision {
@@ -36,10 +40,16 @@ func LoadBase(backend compute.Backend, source *weights.Model, precision string, 
 		return nil, err
 	}
 	defer narrow.Finalize()
-	loader := &baseLoader{base: b, source: source, narrow: narrow, progress: progress}
-	if err := loader.load(); err != nil {
-		b.Close()
-		return nil, err
+	loader := &baseLoader{base: b, source: source, narrow: narrow}
+	frozen := frozenTensors(&b.Arch)
+	for i := range frozen {
+		if err := loader.load(&frozen[i]); err != nil {
+			b.Close()
+			return nil, err
+		}
+		if progress != nil {
+			progress(float64(loader.read) / float64(b.Arch.Parameters()))
+		}
 	}
 	return b, nil
 }
@@ -52,92 +62,134 @@ func (b *Base) Close() {
 	b.tensors = nil
 }
 
-// baseLoader moves a model's weights to a device, one fused matrix at a time.
+// baseLoader moves a model's weights to a device, one frozen tensor at a time.
 type baseLoader struct {
-	base     *Base
-	source   *weights.Model
-	narrow   *Exec
-	progress func(float64)
-	buffer   []float32
+	base   *Base
+	source *weights.Model
+	narrow *Exec
+	read   int64     // weights so far
+	stored []float32 // room for a piece that has to be transposed
 }
 
-func (l *baseLoader) load() error {
-	arch := l.base.Arch
-	type group struct {
-		narrow bool
-		names  []string
+// load makes one frozen tensor and puts it on the device.
+func (l *baseLoader) load(f *frozenTensor) error {
+	dimensions, err := l.dimensions(f)
+	if err != nil {
+		return err
 	}
-	groups := []group{{true, []string{"model.embed_tokens"}}}
-	for layer := range arch.Layers {
-		in := func(names ...string) []string {
-			for i := range names {
-				names[i] = fmt.Sprintf("model.layers.%d.%s", layer, names[i])
-			}
-			return names
-		}
-		groups = append(groups,
-			group{false, in("input_layernorm")},
-			group{true, in("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")},
-			group{true, in("self_attn.o_proj")},
-			group{false, in("post_attention_layernorm")},
-			group{true, in("mlp.gate_proj", "mlp.up_proj")},
-			group{true, in("mlp.down_proj")})
+	tensor := tensors.FromShape(shapes.Make(dtypes.Float32, dimensions...))
+	if moved := tensors.MutableFlatData(tensor, func(flat []float32) { err = l.fill(flat, f) }); err == nil {
+		err = moved
 	}
-	groups = append(groups, group{false, []string{"model.norm"}})
-	if !arch.TieEmbeddings {
-		groups = append(groups, group{true, []string{"lm_head"}})
+	if err == nil {
+		err = tensor.ToDevice(l.base.backend, 0)
 	}
-	for i, g := range groups {
-		if err := l.fused(g.narrow, g.names); err != nil {
-			return err
-		}
-		if l.progress != nil {
-			l.progress(float64(i+1) / float64(len(groups)))
-		}
+	if err == nil && f.narrow && l.base.compute != dtypes.Float32 {
+		wide := tensor
+		tensor, err = l.narrow.Call1(wide)
+		wide.MustFinalizeAll()
 	}
-	return nil
-}
-
-// fused stacks matrices of one width on each other, [Σ out, in], and puts them on the device.
-func (l *baseLoader) fused(narrow bool, names []string) error {
-	l.buffer = l.buffer[:0]
-	var dimensions []int
-	for _, name := range names {
-		name += ".weight"
-		shape, err := l.source.Shape(name)
-		if err != nil {
-			return err
-		}
-		size := 1
-		for _, d := range shape {
-			size *= d
-		}
-		from := len(l.buffer)
-		if cap(l.buffer) < from+size {
-			l.buffer = append(make([]float32, 0, from+size), l.buffer...)
-		}
-		l.buffer = l.buffer[:from+size]
-		if _, err := l.source.Float32(name, l.buffer[from:from:from+size]); err != nil {
-			return err
-		}
-		if dimensions == nil {
-			dimensions = append(dimensions, shape...)
-		} else {
-			dimensions[0] += shape[0]
-		}
-	}
-	tensor := tensors.FromFlatDataAndDimensions(l.buffer, dimensions...)
-	if err := tensor.ToDevice(l.base.backend, 0); err != nil {
-		return fmt.Errorf("put %s on the device: %w", names[0], err)
-	}
-	if narrow && l.base.compute != dtypes.Float32 {
-		narrowed, err := l.narrow.Call1(tensor)
-		tensor.MustFinalizeAll()
-		if err != nil {
-			return fmt.Errorf("convert %s: %w", names[0], err)
-		}
-		tensor = narrowed
+	if err != nil {
+		return fmt.Errorf("load %s: %w", f.key(), err)
 	}
 	l.base.tensors = append(l.base.tensors, tensor)
 	return nil
+}
+
+// dimensions are those of a frozen tensor.
+func (l *baseLoader) dimensions(f *frozenTensor) ([]int, error) {
+	var total []int
+	for _, p := range f.pieces {
+		shape := []int{p.zeros}
+		if p.name != "" {
+			var err error
+			if shape, err = l.source.Shape(p.name); err != nil {
+				return nil, err
+			}
+		}
+		if f.transposed {
+			slices.Reverse(shape)
+		}
+		if total == nil {
+			total = shape
+		} else {
+			total[0] += shape[0]
+		}
+	}
+	return total, nil
+}
+
+// fill reads the pieces into flat.
+func (l *baseLoader) fill(flat []float32, f *frozenTensor) error {
+	for _, p := range f.pieces {
+		if p.name == "" {
+			clear(flat[:p.zeros])
+			flat = flat[p.zeros:]
+			continue
+		}
+		size, err := l.fillPiece(flat, f, p.name)
+		if err != nil {
+			return err
+		}
+		for i := range flat[:size] {
+			flat[i] += f.offset
+		}
+		flat = flat[size:]
+	}
+	return nil
+}
+
+// fillPiece reads one stored tensor to the start of flat and returns its size.
+func (l *baseLoader) fillPiece(flat []float32, f *frozenTensor, name string) (int, error) {
+	values, err := l.read32(name, flat, f.transposed)
+	if err != nil {
+		return 0, err
+	}
+	if i := firstNonFinite(values); i >= 0 {
+		return 0, fmt.Errorf("element %d of the tensor %s of %s is %g, not a finite number; the file is damaged: download the model again",
+			i, name, l.source.Path, values[i])
+	}
+	l.read += int64(len(values))
+	if f.transposed {
+		shape, err := l.source.Shape(name)
+		if err != nil {
+			return 0, err
+		}
+		transpose(flat[:len(values)], values, shape[0], shape[1])
+	}
+	return len(values), nil
+}
+
+// read32 reads a tensor to the start of flat or, where it lies otherwise than wanted, to the loader's own room.
+func (l *baseLoader) read32(name string, flat []float32, apart bool) ([]float32, error) {
+	if !apart {
+		return l.source.Float32(name, flat[:0])
+	}
+	var err error
+	l.stored, err = l.source.Float32(name, l.stored[:0])
+	return l.stored, err
+}
+
+// firstNonFinite is the index of the first NaN or infinity, or -1.
+func firstNonFinite(values []float32) int {
+	for i, v := range values {
+		if v-v != 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// transpose writes source [rows, columns] to target [columns, rows], square by square so that both sides stay in cache.
+func transpose(target, source []float32, rows, columns int) {
+	const side = 32
+	for top := 0; top < rows; top += side {
+		for left := 0; left < columns; left += side {
+			for row := top; row < min(top+side, rows); row++ {
+				for column := left; column < min(left+side, columns); column++ {
+					target[column*rows+row] = source[row*columns+column]
+				}
+			}
+		}
+	}
 }

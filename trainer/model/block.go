@@ -4,58 +4,46 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// block is one decoder block of the Llama family: attention and a gated feed-forward layer, each on the normed residual
-// stream and added to it.
+// block is one decoder block. What attention and the feed-forward layer give is added to the residual stream: one after
+// the other, or both at once where parallel says that both read the block's input.
 type block struct {
-	attentionNorm, feedForwardNorm *rmsNorm
-	queryKeyValue, output          *linear
-	gateUp, down                   *linear
-	attention                      *attention
+	attention   *attention
+	feedForward *feedForward
+	parallel    bool
 }
 
 // blockSaved is what block.backward needs from block.forward.
 type blockSaved struct {
-	attentionNorm, feedForwardNorm      *normSaved
-	queryKeyValue, output, gateUp, down linearSaved
-	attention                           *attentionSaved
-	gate, up                            *Node
+	attention   *attentionSaved
+	feedForward *feedForwardSaved
 }
 
 // forward takes and returns the residual stream, [N, hidden] in float32.
 func (b *block) forward(x *Node) (*Node, *blockSaved) {
 	s := &blockSaved{}
-	var normed *Node
-	normed, s.attentionNorm = b.attentionNorm.forward(x)
-	var projected, single []*Node
-	projected, s.queryKeyValue = b.queryKeyValue.forward(normed)
-	var mixedHeads *Node
-	mixedHeads, s.attention = b.attention.forward(projected[0], projected[1], projected[2])
-	single, s.output = b.output.forward(mixedHeads)
-	x = Add(x, single[0])
-
-	normed, s.feedForwardNorm = b.feedForwardNorm.forward(x)
-	projected, s.gateUp = b.gateUp.forward(normed)
-	s.gate, s.up = projected[0], projected[1]
-	single, s.down = b.down.forward(swiglu(s.gate, s.up))
-	return Add(x, single[0]), s
+	var mixed, fed *Node
+	mixed, s.attention = b.attention.forward(x)
+	if b.parallel {
+		fed, s.feedForward = b.feedForward.forward(x)
+		return Add(Add(x, mixed), fed), s
+	}
+	x = Add(x, mixed)
+	fed, s.feedForward = b.feedForward.forward(x)
+	return Add(x, fed), s
 }
 
 // backward takes the gradient of forward's result to that of its argument, which is nil unless needInput, and the
 // adapters' gradients in the order of the forward pass.
 func (b *block) backward(gradient *Node, s *blockSaved, needInput bool) (*Node, []adapterGradient) {
-	inner, down := b.down.backward([]*Node{gradient}, s.down, true)
-	gate, up := swigluBackward(inner, s.gate, s.up)
-	inner, gateUp := b.gateUp.backward([]*Node{gate, up}, s.gateUp, true)
-	gradient = Add(gradient, b.feedForwardNorm.backward(inner, s.feedForwardNorm))
-
-	inner, output := b.output.backward([]*Node{gradient}, s.output, true)
-	q, k, v := b.attention.backward(inner, s.attention)
-	inner, queryKeyValue := b.queryKeyValue.backward([]*Node{q, k, v}, s.queryKeyValue, needInput)
-	if needInput {
-		gradient = Add(gradient, b.attentionNorm.backward(inner, s.attentionNorm))
-	} else {
-		gradient = nil
+	fed, feedForward := b.feedForward.backward(gradient, s.feedForward, needInput || !b.parallel)
+	mixedGradient := gradient // of what attention gave
+	if !b.parallel {
+		mixedGradient = Add(gradient, fed)
 	}
-	adapters := append(append(append(queryKeyValue, output...), gateUp...), down...)
-	return gradient, adapters
+	mixed, attention := b.attention.backward(mixedGradient, s.attention, needInput)
+	adapters := append(attention, feedForward...)
+	if !needInput {
+		return nil, adapters
+	}
+	return Add(Add(gradient, fed), mixed), adapters
 }

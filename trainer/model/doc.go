@@ -1,5 +1,15 @@
-// Package model builds and runs the GoMLX graphs of a causal language model under a LoRA adapter: the loss, its gradient
-// by the adapter's weights, next-token logits, and the optimizer's step. It does not read data, decide λ or write files.
+// Package model builds and runs the GoMLX graphs of a causal language model under a LoRA or DoRA adapter: the loss, its
+// gradient by the adapter's weights, next-token logits, and the optimizer's step. It does not read data, decide λ or write
+// files.
+//
+// # One vocabulary for every family
+//
+// A network is assembled from an architecture.Config alone (assemble.go); nothing here knows a family by its name. Each
+// kind of piece has one file, with its forward and its backward function side by side: norm.go, linear.go with dora.go,
+// rotary.go, heads.go with masks.go, attention.go and feedforward.go, which are the two halves of a block.go, activation.go,
+// softcap.go and head.go. A piece that a model lacks is nil and changes nothing, or its cap or window is 0. What the
+// stored weights have otherwise than the graph wants it (apart where they are fused, transposed, without an offset) is
+// put right as they are loaded (frozen.go, base.go).
 //
 // # Shapes
 //
@@ -10,10 +20,9 @@
 //
 // # The backward pass is written by hand
 //
-// Each piece (adapted linear layer, norm, attention, feed-forward) has a forward function that returns what its backward
-// function needs. Automatic differentiation would give gradients to frozen weights, and would convert both operands of
-// every half-precision product to float32, which costs more than the product. So every product here follows three rules
-// that make XLA's CPU backend hand it to its fast matrix library:
+// A forward function returns what its backward function needs. Automatic differentiation would give gradients to frozen
+// weights, and would convert both operands of every half-precision product to float32, which costs more than the product.
+// So every product here follows three rules that make XLA's CPU backend hand it to its fast matrix library:
 //
 //   - the operands have the compute type (float32 or bfloat16), the accumulator is declared of the same type, and the
 //     result is float32;
@@ -21,10 +30,12 @@
 //   - a small operand that must be transposed is transposed in memory, behind an optimization barrier.
 //
 // Everything that is not a product (norms, softmax, activations, the residual stream, the adapter and its gradient) is
-// float32. Correctness is held by comparison with PyTorch and PEFT (trainer/oracle).
+// float32. Tests hold each piece against automatic differentiation of the same piece written plainly, and the whole of
+// every family against PyTorch, transformers and PEFT (trainer/oracle).
 //
-// # Only targets pay for the vocabulary
+// # Memory
 //
 // The output head runs at the positions that predict a target token, in chunks, and forms the gradient of each chunk at
-// once; logits of [tokens, vocab] are never held whole.
+// once; logits of [tokens, vocab] are never held whole. The feed-forward layer's activation, which is wide and cheap, is
+// made again in the backward pass. With gradient checkpointing a block keeps only its input.
 package model

@@ -9,18 +9,21 @@ import (
 )
 
 // noise draws the masks of a graph. words is one random word for every position and every element of the widest layer's
-// input, a hash of their place and of the micro-batch's seed, made once; key is another word for each layer, made from
-// the layer's before. Nothing of it is a constant, so that XLA finds the layers' programs alike and compiles one.
+// input, a hash of their place in the micro-batch and of its seed, made once; key is another word for each layer, made
+// from the layer's before. Nothing of it is a constant, so that XLA finds the layers' programs alike and compiles one.
 type noise struct {
 	*builder
 	words *Node // [N, widest], uint32
 	key   *Node // uint32 scalar, of the layer drawn last
 }
 
-func newNoise(b *builder, seed *Node, rows, widest int) *noise {
-	place := Iota(b.graph, shapes.Make(dtypes.Uint32, rows*widest), 0)
+// newNoise draws for a batch of rows×length positions. firstRow is the number of the batch's first row in the micro-batch
+// whose seed this is: so a part of a micro-batch draws what it would within the whole.
+func newNoise(b *builder, seed, firstRow *Node, rows, length, widest int) *noise {
+	place := Iota(b.graph, shapes.Make(dtypes.Uint32, rows*length*widest), 0)
+	place = Add(place, Mul(firstRow, Const(b.graph, uint32(length*widest))))
 	key := mixed(AddScalar(seed, 1)) // of 0 mixed makes 0
-	words := Reshape(mixed(Add(place, key)), rows, widest)
+	words := Reshape(mixed(Add(place, key)), rows*length, widest)
 	return &noise{b, b.apart(words), b.apart(key)}
 }
 

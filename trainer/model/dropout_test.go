@@ -8,14 +8,14 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/shannon-labs/scu/trainer/oracle"
+	"github.com/shannon-labs/scu/trainer/data"
 )
 
 // drawMask runs the graph of a dropout mask.
 func drawMask(t *testing.T, rate float64, seed uint32, layer, rows, width int) []float32 {
 	t.Helper()
 	mask, err := CallOnce(openTestBackend(t), func(seed *Node) *Node {
-		words := newNoise(&builder{seed.Graph(), float32Type}, seed, rows, width+10)
+		words := newNoise(&builder{seed.Graph(), float32Type}, seed, Const(seed.Graph(), uint32(0)), 1, rows, width+10)
 		for range layer {
 			words.draw(rate)
 		}
@@ -28,6 +28,7 @@ func drawMask(t *testing.T, rate float64, seed uint32, layer, rows, width int) [
 }
 
 func TestDropoutKeepsTheExpectedShareAndScalesIt(t *testing.T) {
+	t.Parallel()
 	const rows, width = 400, 250
 	for _, rate := range []float64{0.05, 0.5, 0.9} {
 		mask := drawMask(t, rate, 11, 3, rows, width)
@@ -58,6 +59,7 @@ func TestDropoutKeepsTheExpectedShareAndScalesIt(t *testing.T) {
 
 // What one layer drops says nothing of what another drops.
 func TestLayersDropIndependently(t *testing.T) {
+	t.Parallel()
 	const rate, rows, width = 0.1, 500, 400
 	first := drawMask(t, rate, 5, 0, rows, width)
 	for _, layer := range []int{1, 2, 3, 4, 60, 119} {
@@ -75,6 +77,7 @@ func TestLayersDropIndependently(t *testing.T) {
 }
 
 func TestDropoutFollowsSeedAndLayer(t *testing.T) {
+	t.Parallel()
 	first := drawMask(t, 0.5, 1, 1, 64, 64)
 	if !slices.Equal(first, drawMask(t, 0.5, 1, 1, 64, 64)) {
 		t.Error("the same seed and layer drew another mask")
@@ -92,30 +95,38 @@ func TestDropoutFollowsSeedAndLayer(t *testing.T) {
 	}
 }
 
-// With dropout the hand-written gradient still is that of the loss: the derivative along a direction, taken numerically
-// with the same mask, agrees.
-func TestGradientUnderDropoutIsTheDerivativeOfTheLoss(t *testing.T) {
-	r := newRig(t, "tied", "f32", fullAdapter)
+// droppingPrograms are those of a case with another dropout; everything else is as in its rig.
+func droppingPrograms(t *testing.T, r *rig, rate float64, options Options) *Programs {
+	t.Helper()
 	layout := *r.adapter.Layout
-	layout.Config.Dropout = 0.3
-	programs, err := NewPrograms(r.base, &layout)
+	layout.Config.Dropout = rate
+	programs, err := NewPrograms(r.base, &layout, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer programs.Close()
-	batch := batchOf(t, samples(r.reference.Rows, false), false)
+	t.Cleanup(programs.Close)
+	return programs
+}
+
+// With dropout the hand-written gradient still is that of the loss: the derivative along a direction, taken numerically
+// with the same mask, agrees.
+func TestGradientUnderDropoutIsTheDerivativeOfTheLoss(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "tied", "f32", fullAdapter)
+	programs := droppingPrograms(t, r, 0.3, Options{})
+	batch := r.rowsBatch(t, r.reference.Rows, false)
 	lossAndGradient := func(values []float32) (float64, []float32) {
 		vector := NewVector(values)
 		defer vector.Close()
-		nll, gradient, err := programs.Gradient(batch, len(batch.TargetIndex), vector, 77)
+		nll, gradient, err := programs.Gradient(batch, r.capacity(), vector, 77, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer gradient.Close()
-		return total(nll), gradient.Values()
+		return total(nll), valuesOf(t, gradient)
 	}
 	values := r.adapter.Values
-	_, gradient := lossAndGradient(values)
+	dropped, gradient := lossAndGradient(values)
 	norm := 0.0
 	for _, g := range gradient {
 		norm += float64(g) * float64(g)
@@ -132,41 +143,39 @@ func TestGradientUnderDropoutIsTheDerivativeOfTheLoss(t *testing.T) {
 	above, _ := lossAndGradient(moved(1))
 	below, _ := lossAndGradient(moved(-1))
 	near(t, "slope along the gradient", (above-below)/(2*step), norm, 0.01)
-	plain, err := r.programs.Loss(batch, len(batch.TargetIndex), r.vector)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if dropped, _ := lossAndGradient(values); math.Abs(dropped-total(plain)) < 1e-3 {
-		t.Errorf("with dropout the loss is %g, without %g: nothing was dropped", dropped, total(plain))
+	if plain := r.reference.Adapted.NLL; math.Abs(dropped-plain) < 1e-3 {
+		t.Errorf("with dropout the loss is %g, without %g: nothing was dropped", dropped, plain)
 	}
 }
 
-// Attention over more positions than one query block gives what the reference gives: see the longest row of the oracle
-// repeated until it spans several blocks.
-func TestQueryBlocksDoNotChangeTheLoss(t *testing.T) {
-	r := newRig(t, "untied", "f32", fullAdapter)
-	var packed []oracle.Row
-	for range 8 { // 8 × (24+17) positions: three blocks
-		packed = append(packed, r.reference.Rows...)
-	}
-	batch := batchOf(t, samples(packed, false), true)
-	if batch.Length <= 2*queryBlock {
-		t.Fatalf("only %d positions", batch.Length)
-	}
-	nll, err := r.programs.Loss(batch, len(batch.TargetIndex), r.vector)
-	if err != nil {
-		t.Fatal(err)
-	}
-	near(t, "loss of the packed rows", total(nll), 8*r.reference.Adapted.NLL, lossTolerance)
-	_, gradient, err := r.programs.Gradient(batch, len(batch.TargetIndex), r.vector, 0)
+// A micro-batch that is run one row at a time, since it did not fit the device, drops what it would in one piece.
+func TestPartsOfAMicroBatchDropWhatTheWholeDoes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "tied", "f32", fullAdapter)
+	programs := droppingPrograms(t, r, 0.3, Options{})
+	whole := r.rowsBatch(t, r.reference.Rows, false)
+	losses, gradient, err := programs.Gradient(whole, r.capacity(), r.vector, 5, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer gradient.Close()
-	values := gradient.Values()
-	for i := range values {
-		values[i] /= float32(len(nll))
+	var apart []float32
+	sum := make([]float32, r.adapter.Layout.Size)
+	for row := range whole.Rows {
+		part, err := data.Assemble([]data.Sample{sampleOf(r.reference.Rows[row], false)}, [][]int{{0}}, 1, whole.Length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nll, gradient, err := programs.Gradient(&part, r.capacity(), r.vector, 5, uint32(row))
+		if err != nil {
+			t.Fatal(err)
+		}
+		apart = append(apart, nll...)
+		for i, g := range valuesOf(t, gradient) {
+			sum[i] += g
+		}
+		gradient.Close()
 	}
-	named := byName(r.adapterWith(values))
-	compareNamed(t, "gradient", named, r.reference.Gradients, gradientTolerance)
+	nearAll(t, "losses", apart, losses, lossTolerance)
+	nearAll(t, "gradient", sum, valuesOf(t, gradient), 1e-5)
 }

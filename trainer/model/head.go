@@ -11,8 +11,9 @@ const headChunk = 256
 // head is the final norm and the output projection, at chosen positions only.
 type head struct {
 	*builder
-	norm   *rmsNorm
+	norm   *norm
 	weight *Node // [vocab, hidden], compute type
+	cap    softCap
 }
 
 // rows takes the residual stream x [N, hidden] at index [M] (int32) and norms it.
@@ -23,14 +24,13 @@ func (h *head) rows(x, index *Node) (*Node, *normSaved) {
 // logits returns [M, vocab] in float32 for the positions of index.
 func (h *head) logits(x, index *Node) *Node {
 	normed, _ := h.rows(x, index)
-	return h.timesTransposed(h.narrow(normed), h.weight)
+	return h.cap.forward(h.timesTransposed(h.narrow(normed), h.weight))
 }
 
 // crossEntropy returns the negative log-likelihood of labels [M] at the positions of index [M], in nats, [M] in float32.
 // With needGradient it also returns the gradient of their sum by the normed rows, [M, hidden] in float32: the chunk's
 // logits are at hand then, and need not be kept or made again.
 func (h *head) crossEntropy(normed, labels *Node, needGradient bool) (nll, gradient *Node) {
-	labelRows := ConvertDType(Gather(h.weight, ExpandAxes(labels, -1)), float32Type) // [M, hidden]
 	var normalizers, gradients []*Node
 	var previous *Node
 	count := normed.Shape().Dim(0)
@@ -39,21 +39,23 @@ func (h *head) crossEntropy(normed, labels *Node, needGradient bool) (nll, gradi
 		if previous != nil { // one chunk after the other, so that one chunk's logits are alive at a time
 			chunk = OptimizationBarriers(chunk, previous)[0]
 		}
-		logits := h.timesTransposed(chunk, h.weight)
+		logits := h.cap.forward(h.timesTransposed(chunk, h.weight))
 		largest := ReduceAndKeep(logits, ReduceMax, -1)
 		exponentials := Exp(Sub(logits, largest))
 		sum := ReduceAndKeep(exponentials, ReduceSum, -1)
 		previous = Add(Log(sum), largest)
 		normalizers = append(normalizers, previous)
 		if needGradient {
-			previous = Div(h.times(h.narrow(exponentials), h.weight), sum) // Σ p·W over the vocabulary
+			byLogit := h.narrow(h.cap.backward(exponentials, logits))
+			previous = Div(h.times(byLogit, h.weight), sum) // Σ p·W over the vocabulary
 			gradients = append(gradients, previous)
 		}
 	}
-	labelLogits := ReduceSum(Mul(ConvertDType(h.narrow(normed), float32Type), labelRows), -1)
-	nll = Sub(Squeeze(joined(normalizers, 0), -1), labelLogits)
+	labelRows := widen(Gather(h.weight, ExpandAxes(labels, -1))) // [M, hidden]
+	labelLogits := h.cap.forward(ReduceAndKeep(Mul(widen(h.narrow(normed)), labelRows), ReduceSum, -1))
+	nll = Squeeze(Sub(joined(normalizers, 0), labelLogits), -1)
 	if needGradient {
-		gradient = Sub(joined(gradients, 0), labelRows)
+		gradient = Sub(joined(gradients, 0), h.cap.backward(labelRows, BroadcastToShape(labelLogits, labelRows.Shape())))
 	}
 	return nll, gradient
 }

@@ -1,10 +1,13 @@
 package model
 
 import (
+	"errors"
+	"fmt"
 	"math"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -15,12 +18,17 @@ type AdamW struct {
 	Beta1, Beta2, Epsilon float64
 	WeightDecay           float64
 	MaxGradNorm           float64 // the whole gradient is scaled down to this norm; 0 means never
+
+	// Matrices is how many weights, the first of the vector, the prior is on: those of A and B. The magnitudes of DoRA
+	// follow them; a prior that pulled these to 0 would pull the base's weights there. 0 means every weight.
+	Matrices int
 }
 
 // Optimizer holds an adapter and its moments on the device and moves them a step at a time. The gradient of the prior
 // is added to that of the data before the norm is taken and clipped.
 type Optimizer struct {
 	settings AdamW
+	size     int // of every vector
 	update   *Exec
 	add      *Exec
 	adapter  *Vector // w
@@ -32,20 +40,79 @@ type Optimizer struct {
 
 // NewOptimizer starts from the adapter's values. center is the prior's centre, or nil for zero.
 func NewOptimizer(backend compute.Backend, settings AdamW, values, center []float32) (*Optimizer, error) {
-	o := &Optimizer{settings: settings}
+	zeros := make([]float32, len(values))
+	if center == nil {
+		center = zeros
+	}
+	if settings.Matrices == 0 {
+		settings.Matrices = len(values)
+	}
+	if len(center) != len(values) || settings.Matrices > len(values) {
+		return nil, fmt.Errorf("an adapter of %d values does not go with a prior on %d of them and a centre of %d", len(values), settings.Matrices, len(center))
+	}
+	o := &Optimizer{settings: settings, size: len(values)}
 	var err error
 	if o.update, err = NewExec(backend, o.build); err != nil {
 		return nil, err
 	}
 	if o.add, err = NewExec(backend, func(x, y *Node) *Node { return Add(x, y) }); err != nil {
+		o.update.Finalize()
 		return nil, err
-	}
-	zeros := make([]float32, len(values))
-	if center == nil {
-		center = zeros
 	}
 	o.adapter, o.center, o.first, o.second = NewVector(values), NewVector(center), NewVector(zeros), NewVector(zeros)
 	return o, nil
+}
+
+// Compile builds the programs of Step and Accumulate, so that the first of them need not.
+func (o *Optimizer) Compile() error {
+	vector, scalars := shapes.Make(float32Type, o.size), shapes.Make(float32Type, 5)
+	if _, err := o.update.Compile(vector, vector, vector, vector, vector, scalars); err != nil {
+		return fmt.Errorf("compile the optimizer: %w", err)
+	}
+	if _, err := o.add.Compile(vector, vector); err != nil {
+		return fmt.Errorf("compile the sum of gradients: %w", err)
+	}
+	return nil
+}
+
+// OptimizerState is everything that Step changes. The centre of the prior stays as it was made.
+type OptimizerState struct {
+	Adapter, First, Second []float32
+	Steps                  int // that moved the adapter
+}
+
+// State copies the optimizer's state to the host.
+func (o *Optimizer) State() (OptimizerState, error) {
+	s := OptimizerState{Steps: o.steps}
+	for target, vector := range map[*[]float32]*Vector{&s.Adapter: o.adapter, &s.First: o.first, &s.Second: o.second} {
+		values, err := vector.Values()
+		if err != nil {
+			return OptimizerState{}, fmt.Errorf("the optimizer's state: %w", err)
+		}
+		*target = values
+	}
+	return s, nil
+}
+
+// Center copies the prior's centre to the host.
+func (o *Optimizer) Center() ([]float32, error) { return o.center.Values() }
+
+// Restore puts the optimizer where another one with the same settings and centre was.
+func (o *Optimizer) Restore(s OptimizerState) error {
+	if len(s.Adapter) != o.size || len(s.First) != o.size || len(s.Second) != o.size || s.Steps < 0 {
+		return fmt.Errorf("an optimizer's state of %d, %d and %d values and %d steps does not fit an adapter of %d",
+			len(s.Adapter), len(s.First), len(s.Second), s.Steps, o.size)
+	}
+	err := o.replace(NewVector(s.Adapter), NewVector(s.First), NewVector(s.Second))
+	o.steps = s.Steps
+	return err
+}
+
+// replace takes over what a step has made, and frees what was there.
+func (o *Optimizer) replace(adapter, first, second *Vector) error {
+	err := errors.Join(o.adapter.tensor.FinalizeAll(), o.first.tensor.FinalizeAll(), o.second.tensor.FinalizeAll())
+	o.adapter, o.first, o.second = adapter, first, second
+	return err
 }
 
 // Adapter is the adapter as it stands. The optimizer owns it: it is gone after the next Step.
@@ -94,11 +161,16 @@ func (o *Optimizer) Step(gradient *Vector, targets int, priorScale, learningRate
 	if err != nil {
 		return Stepped{}, err
 	}
-	for i, v := range []**Vector{&o.adapter, &o.first, &o.second} {
-		(*v).Close()
-		*v = &Vector{outputs[i]}
+	if err := o.replace(&Vector{outputs[0]}, &Vector{outputs[1]}, &Vector{outputs[2]}); err != nil {
+		return Stepped{}, err
 	}
-	stepped := Stepped{Squares: takeFloat64(outputs[3]), GradNorm: takeFloat64(outputs[4])}
+	stepped := Stepped{}
+	if stepped.Squares, err = takeFloat64(outputs[3]); err != nil {
+		return Stepped{}, err
+	}
+	if stepped.GradNorm, err = takeFloat64(outputs[4]); err != nil {
+		return Stepped{}, err
+	}
 	stepped.Skipped = math.IsNaN(stepped.GradNorm) || math.IsInf(stepped.GradNorm, 0)
 	if !stepped.Skipped {
 		o.steps++
@@ -106,9 +178,12 @@ func (o *Optimizer) Step(gradient *Vector, targets int, priorScale, learningRate
 	return stepped, nil
 }
 
-func takeFloat64(tensor *tensors.Tensor) float64 {
-	defer tensor.MustFinalizeAll()
-	return tensors.ToScalar[float64](tensor)
+func takeFloat64(scalar *tensors.Tensor) (float64, error) {
+	values, err := tensors.CopyFlatData[float64](scalar)
+	if err = errors.Join(err, scalar.FinalizeAll()); err != nil {
+		return 0, fmt.Errorf("read a figure of the step: %w", err)
+	}
+	return values[0], nil
 }
 
 // build is the graph of Step.
@@ -117,7 +192,7 @@ func (o *Optimizer) build(in []*Node) []*Node {
 	scalar := func(i int) *Node { return Reshape(part(scalars, 0, i, i+1)) }
 	perTarget, priorScale, learningRate, correction1, rootCorrection2 := scalar(0), scalar(1), scalar(2), scalar(3), scalar(4)
 
-	distance := Sub(w, center)
+	distance := o.onMatrices(Sub(w, center))
 	gradient = Add(Mul(gradient, perTarget), Mul(distance, priorScale))
 	// Millions of squares are summed in float64: in float32 the sum would lose the digits that S is made of.
 	squares := sumOfSquares(distance)
@@ -138,6 +213,15 @@ func (o *Optimizer) build(in []*Node) []*Node {
 		return Where(finite, new, old)
 	}
 	return []*Node{keepIfFinite(moved, w), keepIfFinite(newFirst, first), keepIfFinite(newSecond, second), squares, norm}
+}
+
+// onMatrices is x with zeros where the prior is not.
+func (o *Optimizer) onMatrices(x *Node) *Node {
+	if o.settings.Matrices == o.size {
+		return x
+	}
+	rest := Zeros(x.Graph(), shapes.Make(float32Type, o.size-o.settings.Matrices))
+	return Concatenate([]*Node{part(x, 0, 0, o.settings.Matrices), rest}, 0)
 }
 
 func sumOfSquares(x *Node) *Node {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -70,4 +71,21 @@ func joined(nodes []*Node, axis int) *Node {
 		return nodes[0]
 	}
 	return Concatenate(nodes, axis)
+}
+
+// padColumns puts columns of zeros before and after x, along the last axis.
+func padColumns(x *Node, before, after int) *Node {
+	zeros := func(columns int) *Node {
+		dimensions := append([]int(nil), x.Shape().Dimensions...)
+		dimensions[len(dimensions)-1] = columns
+		return Zeros(x.Graph(), shapes.Make(x.DType(), dimensions...))
+	}
+	nodes := []*Node{x}
+	if before > 0 {
+		nodes = []*Node{zeros(before), x}
+	}
+	if after > 0 {
+		nodes = append(nodes, zeros(after))
+	}
+	return joined(nodes, -1)
 }

@@ -11,45 +11,45 @@ import (
 	"github.com/shannon-labs/scu/trainer/lora"
 )
 
-// Vector is an adapter, its gradient or an optimizer moment on the device: a flat float32 vector of a layout's size.
-type Vector struct{ tensor *tensors.Tensor }
-
-// NewVector copies values to a vector.
-func NewVector(values []float32) *Vector {
-	return &Vector{tensors.FromFlatDataAndDimensions(values, len(values))}
-}
-
-// Values copies the vector to the host.
-func (v *Vector) Values() []float32 { return tensors.MustCopyFlatData[float32](v.tensor) }
-
-// Close frees the device's memory. A nil vector is closed already.
-func (v *Vector) Close() {
-	if v != nil {
-		v.tensor.MustFinalizeAll()
-	}
+// Options are choices of how to compute; none changes what is computed.
+type Options struct {
+	// GradientCheckpointing runs each block's forward pass again in the backward pass rather than keep what it saved: a
+	// third more time, for memory that hardly grows with the number of blocks.
+	GradientCheckpointing bool
 }
 
 // Programs are the compiled graphs of one model with one adapter layout. Each compiles when it meets a batch shape for
 // the first time: rows, length and the capacity for targets. Keep the shapes few. Not safe for concurrent use.
 type Programs struct {
-	base     *Base
-	layout   *lora.Layout
-	gradient *Exec
-	loss     *Exec
-	logits   *Exec
+	base       *Base
+	layout     *lora.Layout
+	options    Options
+	gradient   *Exec
+	loss       *Exec
+	logits     *Exec
+	rowSquares *tensors.Tensor // of DoRA: see squaresOfRows; nil without it
 }
 
 // NewPrograms prepares the graphs. layout may be nil: then there is only Loss and Logits, of the base model alone.
-func NewPrograms(base *Base, layout *lora.Layout) (*Programs, error) {
-	p := &Programs{base: base, layout: layout}
-	for program, build := range map[**Exec]func([]*Node) []*Node{
-		&p.gradient: p.buildGradient, &p.loss: p.buildLoss, &p.logits: p.buildLogits,
-	} {
-		exec, err := NewExec(base.backend, build)
+func NewPrograms(base *Base, layout *lora.Layout, options Options) (_ *Programs, err error) {
+	p := &Programs{base: base, layout: layout, options: options}
+	defer func() {
 		if err != nil {
+			p.Close()
+		}
+	}()
+	if layout != nil && layout.Config.DoRA {
+		if p.rowSquares, err = squaresOfRows(base, layout); err != nil {
+			return nil, fmt.Errorf("take the norms of the base's rows: %w", err)
+		}
+	}
+	for _, program := range []struct {
+		exec  **Exec
+		build func([]*Node) []*Node
+	}{{&p.gradient, p.buildGradient}, {&p.loss, p.buildLoss}, {&p.logits, p.buildLogits}} {
+		if *program.exec, err = NewExec(base.backend, program.build); err != nil {
 			return nil, err
 		}
-		*program = exec
 	}
 	return p, nil
 }
@@ -57,42 +57,20 @@ func NewPrograms(base *Base, layout *lora.Layout) (*Programs, error) {
 // Close frees the compiled programs.
 func (p *Programs) Close() {
 	for _, exec := range []*Exec{p.gradient, p.loss, p.logits} {
-		exec.Finalize()
+		if exec != nil {
+			exec.Finalize()
+		}
 	}
-}
-
-// inputs are a graph's parameters, in the order in which arguments gives them.
-type inputs struct {
-	tokens, positions, segments *Node // [rows, length], int32
-	index, labels               *Node // [M], int32
-	weight                      *Node // [M], float32: 1 for a target, 0 for filling
-	place                       *Node // [N], int32: see scattered
-	seed                        *Node // uint32 scalar
-	adapter                     *Node // flat; nil without a layout
-	base                        baseNodes
-}
-
-func (p *Programs) inputs(nodes []*Node) *inputs {
-	in := &inputs{
-		tokens: nodes[0], positions: nodes[1], segments: nodes[2], index: nodes[3], labels: nodes[4], weight: nodes[5],
-		place: nodes[6], seed: nodes[7],
+	if p.rowSquares != nil {
+		p.rowSquares.MustFinalizeAll()
 	}
-	nodes = nodes[8:]
-	if p.layout != nil {
-		in.adapter, nodes = nodes[0], nodes[1:]
-	}
-	in.base = arrange(p.base.Arch, nodes)
-	return in
-}
-
-func (p *Programs) network(in *inputs, seed *Node) *network {
-	return newNetwork(p.base.Arch, in.base, p.base.compute, in.positions, in.segments, p.layout, in.adapter, seed)
 }
 
 func (p *Programs) buildLoss(nodes []*Node) []*Node {
 	in := p.inputs(nodes)
-	n := p.network(in, nil)
-	x, _ := n.forward(in.tokens)
+	in.seed, in.firstRow = nil, nil
+	n := newNetwork(&in.ingredients)
+	x, _ := n.forward(in.tokens, in.positions)
 	normed, _ := n.head.rows(x, in.index)
 	nll, _ := n.head.crossEntropy(normed, in.labels, false)
 	return []*Node{nll}
@@ -100,131 +78,96 @@ func (p *Programs) buildLoss(nodes []*Node) []*Node {
 
 func (p *Programs) buildLogits(nodes []*Node) []*Node {
 	in := p.inputs(nodes)
-	n := p.network(in, nil)
-	x, _ := n.forward(in.tokens)
+	in.seed, in.firstRow = nil, nil
+	n := newNetwork(&in.ingredients)
+	x, _ := n.forward(in.tokens, in.positions)
 	return []*Node{n.head.logits(x, in.index)}
 }
 
 func (p *Programs) buildGradient(nodes []*Node) []*Node {
 	in := p.inputs(nodes)
-	n := p.network(in, in.seed)
-	x, saved := n.forward(in.tokens)
+	n := newNetwork(&in.ingredients)
+	x, trail := n.forward(in.tokens, in.positions)
 	normed, normSaved := n.head.rows(x, in.index)
 	nll, gradient := n.head.crossEntropy(normed, in.labels, true)
-	gradient = Mul(gradient, BroadcastToShape(ExpandAxes(in.weight, -1), gradient.Shape()))
+	// What fills the capacity has a gradient too, but no place: scattered leaves it out.
 	gradient = scattered(n.head.norm.backward(gradient, normSaved), in.place)
-	return []*Node{nll, n.backward(gradient, saved)}
+	return []*Node{nll, n.backward(gradient, trail)}
 }
 
 // Loss returns the negative log-likelihood of every target of the batch, in nats, without dropout. capacity is the
 // number of targets that the compiled shape holds, at least the batch's. adapter is nil without a layout.
 func (p *Programs) Loss(batch *data.Batch, capacity int, adapter *Vector) ([]float32, error) {
-	outputs, err := p.run(p.loss, batch, capacity, 0, adapter)
+	outputs, err := p.run(p.loss, batch, capacity, draw{}, adapter)
 	if err != nil {
 		return nil, err
 	}
-	return takeFloats(outputs[0])[:len(batch.TargetLabel)], nil
+	return firstFloats(outputs[0], len(batch.TargetLabel))
 }
 
 // Logits returns the scores of every token of the vocabulary after each position of batch.TargetIndex, [targets, vocab]
-// row-major. Labels are not looked at.
+// row-major. Of the labels, only that they are tokens matters.
 func (p *Programs) Logits(batch *data.Batch, capacity int, adapter *Vector) ([]float32, error) {
-	outputs, err := p.run(p.logits, batch, capacity, 0, adapter)
+	outputs, err := p.run(p.logits, batch, capacity, draw{}, adapter)
 	if err != nil {
 		return nil, err
 	}
-	return takeFloats(outputs[0])[:len(batch.TargetIndex)*p.base.Arch.Vocab], nil
+	return firstFloats(outputs[0], len(batch.TargetIndex)*p.base.Arch.Vocab)
 }
 
 // Gradient returns, with dropout drawn from seed, the negative log-likelihood of every target in nats and the gradient
-// of their sum (not their mean) by the adapter.
-func (p *Programs) Gradient(batch *data.Batch, capacity int, adapter *Vector, seed uint32) ([]float32, *Vector, error) {
-	outputs, err := p.run(p.gradient, batch, capacity, seed, adapter)
+// of their sum (not their mean) by the adapter. firstRow is the number of the batch's first row within the micro-batch
+// that the seed belongs to: 0, unless a micro-batch is run in parts, whose rows then drop what they would in the whole.
+func (p *Programs) Gradient(batch *data.Batch, capacity int, adapter *Vector, seed, firstRow uint32) ([]float32, *Vector, error) {
+	outputs, err := p.run(p.gradient, batch, capacity, draw{seed, firstRow}, adapter)
 	if err != nil {
 		return nil, nil, err
 	}
-	return takeFloats(outputs[0])[:len(batch.TargetLabel)], &Vector{outputs[1]}, nil
+	gradient := &Vector{outputs[1]}
+	nll, err := firstFloats(outputs[0], len(batch.TargetLabel))
+	if err != nil {
+		gradient.Close()
+		return nil, nil, err
+	}
+	return nll, gradient, nil
+}
+
+// firstFloats takes a result to the host and frees it; what fills the capacity is left out.
+func firstFloats(tensor *tensors.Tensor, count int) ([]float32, error) {
+	values, err := takeFloats(tensor)
+	if err != nil {
+		return nil, err
+	}
+	return values[:count], nil
 }
 
 // CompileGradient compiles the program of Gradient for one batch shape, so that the first call need not.
 func (p *Programs) CompileGradient(rows, length, capacity int) error {
+	_, err := p.compiledGradient(rows, length, capacity)
+	return err
+}
+
+func (p *Programs) compiledGradient(rows, length, capacity int) (*Graph, error) {
 	batch := &data.Batch{Rows: rows, Length: length}
 	for _, values := range []*[]int32{&batch.Tokens, &batch.Positions, &batch.Segments} {
 		*values = make([]int32, rows*length)
 	}
 	adapter := NewVector(make([]float32, p.layout.Size))
 	defer adapter.Close()
-	arguments, temporary, err := p.arguments(batch, capacity, 0, adapter)
-	if err != nil {
-		return err
-	}
+	arguments, temporary := p.arguments(batch, capacity, draw{}, adapter)
 	defer closeAll(temporary)
 	argumentShapes := make([]shapes.Shape, len(arguments))
 	for i, argument := range arguments {
 		argumentShapes[i] = argument.(*tensors.Tensor).Shape()
 	}
-	_, err = p.gradient.Compile(argumentShapes...)
-	return err
+	return p.gradient.Compile(argumentShapes...)
 }
 
-func closeAll(temporary []*tensors.Tensor) {
-	for _, tensor := range temporary {
-		tensor.MustFinalizeAll()
-	}
-}
-
-func takeFloats(tensor *tensors.Tensor) []float32 {
-	defer tensor.MustFinalizeAll()
-	return tensors.MustCopyFlatData[float32](tensor)
-}
-
-func (p *Programs) run(exec *Exec, batch *data.Batch, capacity int, seed uint32, adapter *Vector) ([]*tensors.Tensor, error) {
-	arguments, temporary, err := p.arguments(batch, capacity, seed, adapter)
-	if err != nil {
+func (p *Programs) run(exec *Exec, batch *data.Batch, capacity int, drawn draw, adapter *Vector) ([]*tensors.Tensor, error) {
+	if err := p.check(batch, capacity); err != nil {
 		return nil, err
 	}
+	arguments, temporary := p.arguments(batch, capacity, drawn, adapter)
 	defer closeAll(temporary)
 	return exec.Call(arguments...)
-}
-
-// arguments are those of inputs; temporary are the ones made here, to be freed after the call.
-func (p *Programs) arguments(batch *data.Batch, capacity int, seed uint32, adapter *Vector) ([]any, []*tensors.Tensor, error) {
-	targets := len(batch.TargetIndex)
-	if targets > capacity {
-		return nil, nil, fmt.Errorf("a batch of %d targets does not fit the capacity of %d", targets, capacity)
-	}
-	filled := func(values []int32) []int32 {
-		return append(values[:targets:targets], make([]int32, capacity-targets)...)
-	}
-	weight := make([]float32, capacity)
-	place := make([]int32, batch.Rows*batch.Length)
-	for i := range place {
-		place[i] = int32(capacity)
-	}
-	for i, index := range batch.TargetIndex {
-		weight[i] = 1
-		place[index] = int32(i)
-	}
-	matrix := func(values []int32) *tensors.Tensor {
-		return tensors.FromFlatDataAndDimensions(values, batch.Rows, batch.Length)
-	}
-	temporary := []*tensors.Tensor{
-		matrix(batch.Tokens), matrix(batch.Positions), matrix(batch.Segments),
-		tensors.FromFlatDataAndDimensions(filled(batch.TargetIndex), capacity),
-		tensors.FromFlatDataAndDimensions(filled(batch.TargetLabel), capacity),
-		tensors.FromFlatDataAndDimensions(weight, capacity),
-		tensors.FromFlatDataAndDimensions(place, len(place)),
-		tensors.FromScalar(seed),
-	}
-	var arguments []any
-	for _, tensor := range temporary {
-		arguments = append(arguments, tensor)
-	}
-	if p.layout != nil {
-		arguments = append(arguments, adapter.tensor)
-	}
-	for _, tensor := range p.base.tensors {
-		arguments = append(arguments, tensor)
-	}
-	return arguments, temporary, nil
 }

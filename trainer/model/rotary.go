@@ -1,25 +1,33 @@
 package model
 
 import (
-	"math"
-
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/shannon-labs/scu/trainer/architecture"
 )
 
 // rotary turns pairs of query and key elements by an angle that grows with the position (RoPE; Su et al., "RoFormer",
-// 2021), pairing element i of a head with element i+headDim/2 as Hugging Face does.
+// 2021). Of a head's first 2·half elements, element i pairs with element i+half as in Hugging Face; the others stay. A nil
+// rotary turns nothing.
 type rotary struct {
-	cosine, sine *Node // [rows, 1, length, headDim/2], float32
+	cosine, sine *Node // [rows, 1, length, half], float32
 }
 
-// newRotary makes the tables for positions [rows, length] (int32).
-func newRotary(positions *Node, headDim int, theta float64) *rotary {
+// newRotary makes the tables for positions [rows, length] (int32); nil without frequencies.
+func newRotary(positions *Node, r architecture.Rotary) *rotary {
+	if len(r.Frequencies) == 0 {
+		return nil
+	}
 	g := positions.Graph()
-	rows, length, half := positions.Shape().Dim(0), positions.Shape().Dim(1), headDim/2
-	exponent := MulScalar(Iota(g, shapes.Make(float32Type, rows, 1, length, half), 3), -math.Log(theta)/float64(half))
+	rows, length, half := positions.Shape().Dim(0), positions.Shape().Dim(1), len(r.Frequencies)
+	frequencies := make([]float32, half)
+	for i, frequency := range r.Frequencies {
+		frequencies[i] = float32(frequency)
+	}
+	shape := shapes.Make(float32Type, rows, 1, length, half)
 	position := ConvertDType(Reshape(positions, rows, 1, length, 1), float32Type)
-	angle := Mul(BroadcastToShape(position, exponent.Shape()), Exp(exponent))
+	angle := Mul(BroadcastToShape(position, shape), BroadcastToShape(Reshape(Const(g, frequencies), 1, 1, 1, half), shape))
 	// The tables are made once: without the barrier XLA would fold the cosines into every use of them.
 	tables := OptimizationBarriers(Cos(angle), Sin(angle))
 	return &rotary{tables[0], tables[1]}
@@ -32,12 +40,19 @@ func (r *rotary) forward(x *Node, scale float64) *Node { return r.turn(x, scale,
 func (r *rotary) backward(x *Node, scale float64) *Node { return r.turn(x, scale, -1) }
 
 func (r *rotary) turn(x *Node, scale, direction float64) *Node {
-	half := x.Shape().Dim(-1) / 2
+	if r == nil {
+		return MulScalar(x, scale)
+	}
+	half, width := r.cosine.Shape().Dim(-1), x.Shape().Dim(-1)
 	first, second := columns(x, 0, half), columns(x, half, 2*half)
 	cosine := BroadcastToShape(MulScalar(r.cosine, scale), first.Shape())
 	sine := BroadcastToShape(MulScalar(r.sine, scale*direction), first.Shape())
-	return Concatenate([]*Node{
+	parts := []*Node{
 		Sub(Mul(first, cosine), Mul(second, sine)),
 		Add(Mul(second, cosine), Mul(first, sine)),
-	}, -1)
+	}
+	if 2*half < width {
+		parts = append(parts, MulScalar(columns(x, 2*half, width), scale))
+	}
+	return Concatenate(parts, -1)
 }

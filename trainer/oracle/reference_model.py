@@ -88,3 +88,11 @@ def row_loss(logits, ids, targets):
     """Summed NLL in nats of the tokens at the target positions; the token at i is predicted by the logits at i-1."""
     positions = torch.tensor(targets)
     return torch.nn.functional.cross_entropy(logits[positions - 1], torch.tensor(ids)[positions], reduction="sum")
+
+
+def total_loss(model, rows):
+    return sum(row_loss(row_logits(model, row["ids"]), row["ids"], row["targets"]) for row in rows)
+
+
+def target_count(rows):
+    return sum(len(row["targets"]) for row in rows)

@@ -26,6 +26,7 @@ func check(c *protocol.SCUConfig) *protocol.Error {
 		{"packing", c.Packing, []string{protocol.PackingOn, protocol.PackingOff}},
 		{"overlong", c.Overlong, []string{protocol.OverlongTruncate, protocol.OverlongDrop, protocol.OverlongSplit}},
 		{"precision", c.Precision, []string{protocol.PrecisionF32, protocol.PrecisionBF16}},
+		{"adapter_from", c.AdapterFrom, []string{protocol.AdapterLast, protocol.AdapterBest}},
 		{"train_on", c.TrainOn, []string{protocol.TrainOnAuto, protocol.TrainOnAll, protocol.TrainOnCompletion,
 			protocol.TrainOnAssistant, protocol.TrainOnLastAssistant}},
 	}
@@ -54,7 +55,11 @@ func check(c *protocol.SCUConfig) *protocol.Error {
 		{"val_fraction", c.ValFraction, 0, 1, true},
 		{"epochs", c.Epochs, 0, 1e6, false},
 		{"max_steps", float64(c.MaxSteps), 0, 1e9, false},
+		{"time_limit_minutes", c.TimeLimitMinutes, 0, 1e9, false},
 		{"eval_every", float64(c.EvalEvery), 0, 1e9, false},
+		{"early_stop_patience", float64(c.EarlyStopPatience), 0, 1e9, false},
+		{"checkpoint_every", float64(c.CheckpointEvery), protocol.CheckpointNever, 1e9, false},
+		{"keep_checkpoints", float64(c.KeepCheckpoints), 1, 1000, false},
 		{"non_finite_limit", float64(c.NonFiniteLimit), 1, 1e9, false},
 	}
 	for _, r := range ranges {
@@ -69,6 +74,12 @@ func check(c *protocol.SCUConfig) *protocol.Error {
 	if c.Epochs == 0 && c.MaxSteps == 0 {
 		return protocol.NewError(protocol.CodeInvalidConfig, "epochs and max_steps are both 0, so nothing would be trained").
 			WithHint("set one of them")
+	}
+	for key, used := range map[string]bool{"early_stop_patience": c.EarlyStopPatience > 0, "adapter_from": c.AdapterFrom == protocol.AdapterBest} {
+		if used && c.EvalEvery == 0 {
+			return protocol.NewError(protocol.CodeInvalidConfig, "%s needs evaluations while the model trains, but eval_every is 0", key).
+				WithHint("set eval_every to a number of steps")
+		}
 	}
 	if err := AdapterConfig(c).Validate(); err != nil {
 		return protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
@@ -95,7 +106,9 @@ func checkController(c *protocol.SCUConfig) *protocol.Error {
 
 // AdapterConfig is the part of a configuration that shapes the adapter.
 func AdapterConfig(c *protocol.SCUConfig) lora.Config {
-	return lora.Config{Rank: c.LoraR, Alpha: c.LoraAlpha, Dropout: c.LoraDropout, Modules: c.TargetModules}
+	return lora.Config{
+		Rank: c.LoraR, Alpha: c.LoraAlpha, RankStabilized: c.UseRSLora, DoRA: c.UseDora, Dropout: c.LoraDropout, Modules: c.TargetModules,
+	}
 }
 
 // ControllerParameters is the part of a configuration that the controller follows.

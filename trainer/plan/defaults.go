@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/cpu"
@@ -38,15 +39,18 @@ const (
 	smallSetTokens = 1_000_000 // below it a data set is small
 	bytesPerToken  = 4         // of English prose, to guess the tokens of a file from its size
 	wantedSteps    = 50        // optimizer steps that a run should have before it accumulates gradients
+
+	mostAccumulated = 4 // micro-batches in a step, unless more are asked for
 )
 
 // situation is what defaults depend on.
 type situation struct {
-	parameters int64  // of the base model
-	dataBytes  int64  // of the training rows' file
-	context    int    // longest sequence of the model, in tokens
-	device     string // cpu or cuda
-	preset     string // or empty
+	parameters int64    // of the base model
+	dataBytes  int64    // of the training rows' file
+	context    int      // longest sequence of the model, in tokens
+	modules    []string // of its linear layers, as target_modules names them
+	device     string   // cpu or cuda
+	preset     string   // or empty
 }
 
 // defaults fills every setting, and gives the reason of those that depend on the situation.
@@ -58,11 +62,11 @@ func defaults(s situation) (protocol.SCUConfig, map[string]string, *protocol.Err
 	c := protocol.SCUConfig{
 		Mode: protocol.ModePI, TargetS: size.targetS, Kp: law.Kp, Ki: law.Ki, Deadband: law.Deadband,
 		LambdaInit: law.InitialLambda, LambdaMin: law.LambdaMin, LambdaMax: law.LambdaMax, PriorCenter: protocol.CenterZero,
-		LoraR: size.rank, LoraDropout: 0.05, TargetModules: append([]string(nil), protocol.TargetModules...),
+		LoraR: size.rank, LoraDropout: 0.05, TargetModules: slices.Clone(s.modules),
 		LearningRate: size.learningRate, Schedule: protocol.ScheduleLinear, WarmupRatio: 0.1, MaxGradNorm: 1,
-		MicroBatch: size.microBatch, GradAccum: 4,
-		BlockSize: min(1024, s.context), Packing: protocol.PackingOn, Overlong: protocol.OverlongTruncate, TrainOn: protocol.TrainOnAuto,
-		ValFraction: 0.05, Epochs: 1, NonFiniteLimit: law.NonFiniteLimit, Seed: 42,
+		MicroBatch: size.microBatch,
+		BlockSize:  min(1024, s.context), Packing: protocol.PackingOn, Overlong: protocol.OverlongTruncate, TrainOn: protocol.TrainOnAuto,
+		ValFraction: 0.05, Epochs: 1, AdapterFrom: protocol.AdapterLast, KeepCheckpoints: 2, NonFiniteLimit: law.NonFiniteLimit, Seed: 42,
 	}
 	if err := applyPreset(&c, s.preset, reasons); err != nil {
 		return c, nil, err
@@ -77,10 +81,30 @@ func defaults(s situation) (protocol.SCUConfig, map[string]string, *protocol.Err
 		reasons["epochs"] = small
 	}
 	onDevice(&c, s.device, reasons)
-	c.GradAccum = accumulation(c, tokens)
-	reasons["grad_accum"] = fmt.Sprintf("so that about %d tokens give some %d steps, but at most 4", tokens, wantedSteps)
-	c.LoraAlpha = 2 * float64(c.LoraR)
 	return c, reasons, nil
+}
+
+// derive fills the settings that follow from others, unless they were chosen themselves.
+func derive(c *protocol.SCUConfig, s situation, chosen map[string]any, reasons map[string]string) {
+	free := func(key string) bool { _, asked := chosen[key]; return !asked }
+	if free("lora_alpha") {
+		c.LoraAlpha = 2 * float64(c.LoraR)
+		reasons["lora_alpha"] = "twice lora_r"
+	}
+	if free("grad_accum") {
+		tokens := s.dataBytes / bytesPerToken
+		c.GradAccum = accumulation(*c, tokens)
+		reasons["grad_accum"] = fmt.Sprintf("up to %d, as long as about %d tokens give %d steps or more", mostAccumulated, tokens, wantedSteps)
+	}
+	if free("adapter_from") && c.EarlyStopPatience > 0 {
+		c.AdapterFrom = protocol.AdapterBest
+		reasons["adapter_from"] = "training stops early, some evaluations after the best one"
+	}
+	for key, seed := range map[string]*int64{"data_seed": &c.DataSeed, "init_seed": &c.InitSeed, "dropout_seed": &c.DropoutSeed} {
+		if free(key) {
+			*seed = c.Seed
+		}
+	}
 }
 
 func nearestSize(parameters int64) sizeDefaults {
@@ -126,6 +150,6 @@ func onDevice(c *protocol.SCUConfig, device string, reasons map[string]string) {
 
 // accumulation is how many micro-batches a step takes, so that a small data set still gives a fair number of steps.
 func accumulation(c protocol.SCUConfig, tokens int64) int {
-	microBatches := float64(tokens) * c.Epochs / float64(c.MicroBatch*c.BlockSize)
-	return max(1, min(c.GradAccum, int(microBatches/wantedSteps)))
+	microBatches := float64(tokens) * c.Epochs / float64(max(1, c.MicroBatch)*max(1, c.BlockSize))
+	return max(1, min(mostAccumulated, int(microBatches/wantedSteps)))
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/shannon-labs/scu/protocol"
 )
 
-// override sets the keys that the user chose. Values have the types that JSON gives them, and two conveniences: a list
-// may be one text with commas, and prior_sigma may be "auto".
+// override sets the keys that the user chose. Values have the types that JSON gives them, and some conveniences: a list
+// may be one text with commas, a mapping one of pairs as in "prompt:question,completion:answer", and prior_sigma "auto".
 func override(c *protocol.SCUConfig, overrides map[string]any) *protocol.Error {
 	fields := fieldsByKey(c)
 	for _, key := range slices.Sorted(maps.Keys(overrides)) {
@@ -32,7 +32,8 @@ func fieldsByKey(c *protocol.SCUConfig) map[string]reflect.Value {
 	fields := map[string]reflect.Value{}
 	value := reflect.ValueOf(c).Elem()
 	for i := range value.NumField() {
-		fields[value.Type().Field(i).Tag.Get("json")] = value.Field(i)
+		key, _, _ := strings.Cut(value.Type().Field(i).Tag.Get("json"), ",")
+		fields[key] = value.Field(i)
 	}
 	return fields
 }
@@ -44,6 +45,8 @@ func set(field reflect.Value, key string, value any) *protocol.Error {
 			value = 0
 		case field.Kind() == reflect.Slice:
 			value = splitList(text)
+		case field.Kind() == reflect.Map:
+			value = splitPairs(text)
 		}
 	}
 	encoded, err := json.Marshal(value)
@@ -68,6 +71,15 @@ func splitList(text string) []string {
 	return list
 }
 
+func splitPairs(text string) map[string]string {
+	pairs := map[string]string{}
+	for _, item := range splitList(text) {
+		key, value, _ := strings.Cut(item, ":")
+		pairs[strings.TrimSpace(key)] = strings.TrimSpace(value)
+	}
+	return pairs
+}
+
 func describe(field reflect.Value) string {
 	switch field.Kind() {
 	case reflect.Int, reflect.Int64:
@@ -76,6 +88,10 @@ func describe(field reflect.Value) string {
 		return "a number"
 	case reflect.Slice:
 		return "a list of names"
+	case reflect.Map:
+		return "a mapping of names, as prompt:question,completion:answer"
+	case reflect.Bool:
+		return "true or false"
 	default:
 		return "a word"
 	}

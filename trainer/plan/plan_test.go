@@ -56,7 +56,7 @@ func TestDefaultsFollowTheModelsSize(t *testing.T) {
 		{8_000_000_000, 0.03, 64, 2e-5},
 		{70_000_000_000, 0.04, 64, 1e-5},
 	} {
-		config, reasons, failure := defaults(situation{parameters: c.parameters, dataBytes: 1 << 30, context: 4096, device: "cuda"})
+		config, reasons, failure := resolve(protocol.JobSpec{}, situation{modules: []string{"q_proj"}, parameters: c.parameters, dataBytes: 1 << 30, context: 4096, device: "cuda"})
 		if failure != nil {
 			t.Fatal(failure)
 		}
@@ -74,7 +74,7 @@ func TestDefaultsFollowTheModelsSize(t *testing.T) {
 
 func TestSmallDataSetsGetASmallerTargetAndRank(t *testing.T) {
 	t.Parallel()
-	config, _, failure := defaults(situation{parameters: 7e9, dataBytes: 100_000, context: 4096, device: "cpu"})
+	config, _, failure := resolve(protocol.JobSpec{}, situation{modules: []string{"q_proj"}, parameters: 7e9, dataBytes: 100_000, context: 4096, device: "cpu"})
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -86,12 +86,12 @@ func TestSmallDataSetsGetASmallerTargetAndRank(t *testing.T) {
 func TestPresetsSetTheTarget(t *testing.T) {
 	t.Parallel()
 	for preset, want := range presets {
-		config, _, failure := defaults(situation{parameters: 1e9, dataBytes: 1 << 30, context: 4096, device: "cuda", preset: preset})
+		config, _, failure := resolve(protocol.JobSpec{}, situation{modules: []string{"q_proj"}, parameters: 1e9, dataBytes: 1 << 30, context: 4096, device: "cuda", preset: preset})
 		if failure != nil || config.TargetS != want {
 			t.Errorf("%s: S* is %g (%v), want %g", preset, config.TargetS, failure, want)
 		}
 	}
-	if _, _, failure := defaults(situation{parameters: 1e9, preset: "magic", context: 64}); failure == nil || !strings.Contains(failure.Hint, "instruction") {
+	if _, _, failure := resolve(protocol.JobSpec{}, situation{modules: []string{"q_proj"}, parameters: 1e9, preset: "magic", context: 64}); failure == nil || !strings.Contains(failure.Hint, "instruction") {
 		t.Errorf("an unknown preset: %v", failure)
 	}
 }
@@ -222,6 +222,9 @@ func TestEstimateSettlesThePrior(t *testing.T) {
 	if len(plan.Warnings) != 0 {
 		t.Errorf("warnings %v", plan.Warnings)
 	}
+	if len(plan.RowForms) != 1 || !strings.Contains(plan.RowForms[0], "60 rows") {
+		t.Errorf("row forms %q", plan.RowForms)
+	}
 }
 
 func TestATargetOutOfReachIsAWarningThatSaysWhatWouldDo(t *testing.T) {
@@ -289,6 +292,45 @@ func TestEveryTargetCutAwayIsAnError(t *testing.T) {
 	spec.TrainData = writeRows(t, "rows.jsonl", `{"prompt":"a prompt that is longer than the block","completion":"x"}`)
 	_, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
 	if failure == nil || failure.Code != protocol.CodeDatasetInvalid || !strings.Contains(failure.Message, "block_size") {
+		t.Errorf("%v", failure)
+	}
+}
+
+func TestSettingsThatFollowFromOthers(t *testing.T) {
+	t.Parallel()
+	with := func(overrides map[string]any) protocol.SCUConfig {
+		t.Helper()
+		s := situation{parameters: 1e9, dataBytes: 1 << 20, context: 4096, modules: []string{"q_proj"}, device: "cuda"}
+		config, _, failure := resolve(protocol.JobSpec{ConfigOverrides: overrides}, s)
+		if failure != nil {
+			t.Fatal(failure)
+		}
+		return config
+	}
+	seeded := with(map[string]any{"seed": 7, "init_seed": 8})
+	if seeded.DataSeed != 7 || seeded.InitSeed != 8 || seeded.DropoutSeed != 7 {
+		t.Errorf("seeds %d, %d, %d", seeded.DataSeed, seeded.InitSeed, seeded.DropoutSeed)
+	}
+	if c := with(map[string]any{"early_stop_patience": 2, "eval_every": 10}); c.AdapterFrom != protocol.AdapterBest {
+		t.Errorf("with early stopping the adapter is the %s one", c.AdapterFrom)
+	}
+	// 2²⁰ bytes in three epochs are 3·2²⁰/4 tokens: 768 blocks of 1024, 15 for each of 50 steps.
+	if c := with(map[string]any{"micro_batch": 1}); c.GradAccum != 4 {
+		t.Errorf("accumulation %d, want the most", c.GradAccum)
+	}
+	if c := with(map[string]any{"micro_batch": 5}); c.GradAccum != 3 {
+		t.Errorf("accumulation %d with a larger micro-batch, want 3", c.GradAccum)
+	}
+	fields := with(map[string]any{"fields": "prompt: question, completion:answer"}).Fields
+	if len(fields) != 2 || fields["prompt"] != "question" || fields["completion"] != "answer" {
+		t.Errorf("fields %v", fields)
+	}
+}
+
+func TestTheBestAdapterNeedsHeldOutRows(t *testing.T) {
+	t.Parallel()
+	_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"early_stop_patience": 2, "eval_every": 10, "val_fraction": 0}))
+	if failure == nil || failure.Code != protocol.CodeInvalidConfig || !strings.Contains(failure.Message, "held out") {
 		t.Errorf("%v", failure)
 	}
 }

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
 	"slices"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/architecture"
 	"github.com/shannon-labs/scu/trainer/data"
 	"github.com/shannon-labs/scu/trainer/lora"
-	"github.com/shannon-labs/scu/trainer/weights"
 )
 
 // Prepared is a job that can be queued: its model is there, its settings are resolved and its rows can be read.
@@ -40,20 +39,27 @@ func (p Planner) Prepare(ctx context.Context, home string, spec protocol.JobSpec
 		return nil, failure
 	}
 	defer source.Close()
-	for _, path := range []string{spec.TrainData, spec.ValData} {
-		if path != "" {
-			if failure := checkRows(ctx, path); failure != nil {
-				return nil, failure
-			}
-		}
-	}
 	prepared := &Prepared{ModelPath: modelPath}
-	prepared.Config, prepared.Reasons, failure = resolve(spec, situation{
-		parameters: source.Config.Parameters(), dataBytes: fileSize(spec.TrainData), context: source.Config.ContextLength,
-		device: p.Device, preset: spec.Preset,
-	})
-	if failure != nil {
+	known := situation{
+		parameters: source.Config.Parameters(), context: source.Config.ContextLength,
+		modules: source.Config.ModuleNames(), device: p.Device, preset: spec.Preset,
+	}
+	// Once for what says how to read the rows, and again when it is known how many bytes they have.
+	if prepared.Config, _, failure = resolve(spec, known); failure != nil {
 		return nil, failure
+	}
+	if known.dataBytes, failure = checkRows(ctx, spec, &prepared.Config, CacheDirectory(home)); failure != nil {
+		return nil, failure
+	}
+	if prepared.Config, prepared.Reasons, failure = resolve(spec, known); failure != nil {
+		return nil, failure
+	}
+	if _, err := source.Config.MatchModules(prepared.Config.TargetModules); err != nil {
+		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
+	}
+	if spec.ValData == "" && prepared.Config.ValFraction == 0 && prepared.Config.AdapterFrom == protocol.AdapterBest {
+		return nil, protocol.NewError(protocol.CodeInvalidConfig, "adapter_from is best, but no rows are held out to tell which weights are").
+			WithHint("give val_data or a val_fraction")
 	}
 	if spec.InitAdapter != "" {
 		if _, failure := LoadInitAdapter(spec.InitAdapter, source.Config, &prepared.Config); failure != nil {
@@ -64,7 +70,7 @@ func (p Planner) Prepare(ctx context.Context, home string, spec protocol.JobSpec
 }
 
 // LoadInitAdapter reads the adapter that a job goes on from, whose shape must be that of the job's configuration.
-func LoadInitAdapter(directory string, arch weights.Config, config *protocol.SCUConfig) (*lora.Adapter, *protocol.Error) {
+func LoadInitAdapter(directory string, arch architecture.Config, config *protocol.SCUConfig) (*lora.Adapter, *protocol.Error) {
 	adapter, err := lora.Load(directory, arch)
 	if err != nil {
 		return nil, protocol.NewError(protocol.CodeInvalidConfig, "init_adapter: %v", err)
@@ -105,12 +111,7 @@ func resolve(spec protocol.JobSpec, s situation) (protocol.SCUConfig, map[string
 	for key := range chosen {
 		reasons[key] = "as asked for"
 	}
-	if _, ranked := chosen["lora_r"]; ranked {
-		if _, scaled := chosen["lora_alpha"]; !scaled {
-			config.LoraAlpha = 2 * float64(config.LoraR)
-			reasons["lora_alpha"] = "twice lora_r"
-		}
-	}
+	derive(&config, s, chosen, reasons)
 	if failure := check(&config); failure != nil {
 		return config, nil, failure
 	}
@@ -121,29 +122,36 @@ func resolve(spec protocol.JobSpec, s situation) (protocol.SCUConfig, map[string
 	return config, reasons, nil
 }
 
-func fileSize(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0 // checkRows has read it, so it was there a moment ago; a size of 0 only makes the set small
+// checkRows reads the first rows of the data and returns how many bytes there are to train on.
+func checkRows(ctx context.Context, spec protocol.JobSpec, config *protocol.SCUConfig, cacheDir string) (trainBytes int64, failure *protocol.Error) {
+	options, failure := ReadOptions(config, cacheDir)
+	if failure != nil {
+		return 0, failure
 	}
-	return info.Size()
-}
-
-func checkRows(ctx context.Context, path string) *protocol.Error {
-	// What is read here is read again when the job begins, and opening a pipe could wait for ever.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return protocol.NewError(protocol.CodeDatasetInvalid, "data file %s is not a regular file", path).WithHint("write the rows to a file first")
-	}
-	count := 0
-	for _, err := range data.Read(path) {
+	for i, name := range []string{spec.TrainData, spec.ValData} {
+		if name == "" {
+			continue
+		}
+		reader, err := data.Open(ctx, name, options)
 		if err != nil {
-			return invalidData(err)
+			return 0, invalidData(err)
 		}
-		if count++; count == checkedRows || ctx.Err() != nil {
-			break
+		count := 0
+		for _, err := range reader.Rows(ctx) {
+			if err != nil {
+				return 0, invalidData(err)
+			}
+			if count++; count == checkedRows {
+				break
+			}
+		}
+		if i == 0 {
+			for _, file := range reader.Files() {
+				trainBytes += file.Size
+			}
 		}
 	}
-	return nil
+	return trainBytes, nil
 }
 
 func invalidData(err error) *protocol.Error {

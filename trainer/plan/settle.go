@@ -3,16 +3,17 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/architecture"
 	"github.com/shannon-labs/scu/trainer/lora"
-	"github.com/shannon-labs/scu/trainer/weights"
 )
 
 // Settle completes a plan once the rows are tokenised: N, the number of steps, the prior's width and the S at which
 // training will begin, these two for an assumed cost of a target token. stepsPerEpoch is how many optimizer steps one pass over the rows takes.
-func Settle(config protocol.SCUConfig, reasons map[string]string, arch weights.Config, layout *lora.Layout, set *Set, stepsPerEpoch int) *protocol.Plan {
+func Settle(config protocol.SCUConfig, reasons map[string]string, arch architecture.Config, layout *lora.Layout, set *Set, stepsPerEpoch int) *protocol.Plan {
 	p := &protocol.Plan{
 		Config: config, Reasons: map[string]string{}, BaseParameters: arch.Parameters(), AdapterWeights: int64(layout.Size),
 		TrainRows: set.TrainRows, ValRows: set.ValRows, TargetTokens: set.TrainReport.TargetTokens,
@@ -23,6 +24,9 @@ func Settle(config protocol.SCUConfig, reasons map[string]string, arch weights.C
 	p.TotalSteps = config.MaxSteps
 	if p.TotalSteps == 0 {
 		p.TotalSteps = max(1, int(math.Ceil(config.Epochs*float64(stepsPerEpoch))))
+	}
+	for _, d := range set.Detected {
+		p.RowForms = append(p.RowForms, fmt.Sprintf("%d rows of %v", d.Rows, d.Fields))
 	}
 	p.Warnings = set.Warnings(config.BlockSize)
 	if set.ValRows == 0 {
@@ -46,7 +50,9 @@ func (p Planner) Estimate(ctx context.Context, home string, spec protocol.JobSpe
 		return nil, failure
 	}
 	defer source.Close()
-	set, err := LoadSet(ctx, source, SetOptions{Train: spec.TrainData, Val: spec.ValData, Config: &prepared.Config})
+	set, err := LoadSet(ctx, source, SetOptions{
+		Train: spec.TrainData, Val: spec.ValData, Config: &prepared.Config, CacheDir: CacheDirectory(home),
+	})
 	if err != nil {
 		return nil, Explain(err)
 	}

@@ -56,11 +56,11 @@ func (p Parameters) Validate() error {
 
 // State is everything the controller carries from step to step.
 type State struct {
-	Lambda    float64 // λ for the next step
-	Integral  float64 // I
-	Smoothed  float64 // Ŝ; meaningless until Started
-	Started   bool
-	NonFinite int // consecutive non-finite S so far
+	Lambda    float64 `json:"lambda"`   // λ for the next step
+	Integral  float64 `json:"integral"` // I
+	Smoothed  float64 `json:"smoothed"` // Ŝ; meaningless until Started
+	Started   bool    `json:"started"`
+	NonFinite int     `json:"non_finite"` // consecutive non-finite S so far
 }
 
 // Controller adapts λ once an optimizer step. It is not safe for concurrent use.
@@ -80,8 +80,23 @@ func NewController(p Parameters) (*Controller, error) {
 // State returns what Restore takes.
 func (c *Controller) State() State { return c.state }
 
-// Restore puts the controller where another one with the same constants was.
-func (c *Controller) Restore(s State) { c.state = s }
+// Restore puts the controller where another one with the same constants was. A state that no such controller can come to
+// is an error, and changes nothing.
+func (c *Controller) Restore(s State) error {
+	p := c.parameters
+	switch {
+	case !(s.Lambda >= p.LambdaMin && s.Lambda <= p.LambdaMax):
+		return fmt.Errorf("λ is %g; it must lie between lambda_min (%g) and lambda_max (%g)", s.Lambda, p.LambdaMin, p.LambdaMax)
+	case !(math.Abs(s.Integral) <= p.IntegralLimit):
+		return fmt.Errorf("the integral is %g; its limit is %g", s.Integral, p.IntegralLimit)
+	case math.IsNaN(s.Smoothed) || math.IsInf(s.Smoothed, 0):
+		return fmt.Errorf("the smoothed S is %g", s.Smoothed)
+	case s.NonFinite < 0:
+		return fmt.Errorf("the count of non-finite S is %d", s.NonFinite)
+	}
+	c.state = s
+	return nil
+}
 
 // Step takes the S measured in the step just done and sets λ for the next one. A non-finite S changes nothing but the
 // count of such steps; when that reaches its limit Step returns an error.

@@ -84,7 +84,9 @@ func TestControllerFollowsGoldenTrajectories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.Restore(State{Lambda: trajectory.Init.Lambda, Integral: trajectory.Init.I})
+			if err := c.Restore(State{Lambda: trajectory.Init.Lambda, Integral: trajectory.Init.I}); err != nil {
+				t.Fatal(err)
+			}
 			for k, step := range trajectory.Steps {
 				if err := c.Step(step.S); err != nil {
 					t.Fatal(err)
@@ -210,4 +212,24 @@ func TestLambdaStaysWithinItsBounds(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAStateThatCannotBeIsNotRestored(t *testing.T) {
+	t.Parallel()
+	c, err := NewController(Defaults(0.01))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Step(0.02); err != nil {
+		t.Fatal(err)
+	}
+	before := c.State()
+	for name, state := range map[string]State{
+		"no λ": {}, "λ too high": {Lambda: 3}, "λ not a number": {Lambda: math.NaN()}, "integral too large": {Lambda: 1, Integral: -0.3},
+		"Ŝ not finite": {Lambda: 1, Smoothed: math.Inf(1)}, "negative count": {Lambda: 1, NonFinite: -1},
+	} {
+		if err := c.Restore(state); err == nil || c.State() != before {
+			t.Errorf("%s: restored %+v (%v)", name, c.State(), err)
+		}
+	}
 }

@@ -11,11 +11,12 @@ import (
 type addedToken struct {
 	id         int32
 	content    string
-	singleWord bool // not next to a word character
-	lstrip     bool // takes the white space before it along
-	rstrip     bool // takes the white space after it along
-	normalized bool // looked for in the normalized text, after the tokens that are not
-	special    bool // left out by Decode on request
+	pattern    string // what is looked for: content, normalized if normalized is set
+	singleWord bool   // not next to a word character
+	lstrip     bool   // takes the white space before it along
+	rstrip     bool   // takes the white space after it along
+	normalized bool   // looked for in the normalized text, after the tokens that are not
+	special    bool   // left out by Decode on request
 }
 
 // addedMatcher finds added tokens, the leftmost first and the longest of those that start at one place.
@@ -41,16 +42,16 @@ func newAddedMatcher(tokens []addedToken) *addedMatcher {
 }
 
 func (m *addedMatcher) add(token *addedToken) {
-	m.starts[token.content[0]] = true
+	m.starts[token.pattern[0]] = true
 	node := &m.root
-	for i := range len(token.content) {
+	for i := range len(token.pattern) {
 		if node.next == nil {
 			node.next = make(map[byte]*trieNode)
 		}
-		child := node.next[token.content[i]]
+		child := node.next[token.pattern[i]]
 		if child == nil {
 			child = &trieNode{}
-			node.next[token.content[i]] = child
+			node.next[token.pattern[i]] = child
 		}
 		node = child
 	}
@@ -93,7 +94,7 @@ func (m *addedMatcher) cut(text string, found func(token *addedToken, start, end
 		if token == nil {
 			break
 		}
-		end := start + len(token.content)
+		end := start + len(token.pattern)
 		from = end
 		if token.singleWord && touchesWord(text, start, end) {
 			continue

@@ -48,6 +48,32 @@ func BenchmarkEncodeWarm(b *testing.B) {
 	}
 }
 
+// BenchmarkEncodeFamilies encodes by the components of each family, with and without spans. The vocabularies are small: those of
+// the models themselves have longer words and larger tables.
+func BenchmarkEncodeFamilies(b *testing.B) {
+	text := benchmarkText(b)
+	for _, family := range readFamilies(b).Families {
+		switch family.Name {
+		case "llama2", "metaspace first, split true", "gemma", "qwen2", "gpt-neox", "tekken":
+		default:
+			continue
+		}
+		tok := family.tokenizer(b)
+		b.Run(family.Name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				tok.Encode(text, false)
+			}
+		})
+		b.Run(family.Name+", spans", func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				tok.EncodeSpans(text, false)
+			}
+		})
+	}
+}
+
 func BenchmarkEncodeLongWord(b *testing.B) {
 	text := strings.Repeat("thestatement", 1<<16)
 	tok := small(b)

@@ -17,18 +17,15 @@ type merge struct{ rank, id int32 }
 // noMerge is larger than every rank.
 const noMerge = math.MaxInt32
 
-// absent marks a byte that has no token.
+// absent marks a symbol that has no token.
 const absent = -1
 
-// bpe merges the bytes of one word into tokens: of all neighbouring pairs in the merge table, the one of lowest rank, and
+// bpe merges the symbols of one word into tokens: of all neighbouring pairs in the merge table, the one of lowest rank, and
 // of equals the leftmost, becomes one token, until no pair is left (Sennrich et al. 2016, arXiv:1508.07909).
 type bpe struct {
-	merges mergeTable
-	// byteIDs holds the token of each byte. A byte that has none is the unknown token, or is dropped
-	// if the vocabulary has no unknown token: the bytes around it then become neighbours.
-	byteIDs     [256]int32
-	unknown     int32 // absent if there is none
-	fuseUnknown bool  // a run of unknown bytes is one unknown token
+	merges  mergeTable
+	symbols symbolTable
+	joins   *runeJoins // nil if words cannot be cut further
 	// whole holds the tokens that a word may be at once, merges notwithstanding (ignore_merges); nil if not asked for.
 	whole map[string]int32
 	cache wordCache
@@ -53,7 +50,7 @@ func (m *bpe) merged(dst []token, word string) []token {
 		return append(dst, token{id: id, end: len(word)})
 	}
 	before := len(dst)
-	dst = m.appendBytes(dst, word)
+	dst = m.symbols.appendSymbols(dst, word)
 	tokens := dst[before:]
 	if len(tokens) <= longestShort {
 		tokens = m.mergeShort(tokens)
@@ -61,28 +58,6 @@ func (m *bpe) merged(dst []token, word string) []token {
 		tokens = m.mergeLong(tokens)
 	}
 	return dst[:before+len(tokens)]
-}
-
-// appendBytes appends the tokens that the single bytes of word are.
-func (m *bpe) appendBytes(dst []token, word string) []token {
-	fuse := false
-	for i := range len(word) {
-		if id := m.byteIDs[word[i]]; id != absent {
-			dst = append(dst, token{id: id, start: i, end: i + 1})
-			fuse = false
-			continue
-		}
-		if m.unknown == absent {
-			continue
-		}
-		if fuse {
-			dst[len(dst)-1].end = i + 1
-			continue
-		}
-		dst = append(dst, token{id: m.unknown, start: i, end: i + 1})
-		fuse = m.fuseUnknown
-	}
-	return dst
 }
 
 // mergeShort merges tokens in place and gives what is left of them.

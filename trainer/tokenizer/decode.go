@@ -5,19 +5,27 @@ import (
 	"unicode/utf8"
 )
 
-// Decode gives the text of ids; with skipSpecial, without the special tokens. Tokens are bytes, and a cut of a text may
-// fall inside a character: bytes that are no valid UTF-8 become U+FFFD, one for each longest beginning of a
-// character (the "maximal subpart" of the Unicode Standard, section 3.9), as in Python and Rust. Ids that are not in
-// the vocabulary have no text.
+// Decode gives the text of ids; with skipSpecial, without the special tokens. Tokens may be bytes, and a cut of a text may
+// fall inside a character. The ByteLevel decoder gives U+FFFD for bytes that are no valid UTF-8, one for each longest beginning
+// of a character (the "maximal subpart" of the Unicode Standard, section 3.9), as in Python and Rust; ByteFallback one for each byte.
+// Ids that are not in the vocabulary have no text.
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
-	var text strings.Builder
-	for _, id := range ids {
-		if !t.has(id) || skipSpecial && t.entries[id].special {
-			continue
-		}
-		text.WriteString(t.entries[id].bytes)
+	if t.decoder.isByteLevel() {
+		var text strings.Builder
+		t.eachDecoded(ids, skipSpecial, func(decoded string) { text.WriteString(decoded) })
+		return validUTF8(text.String())
 	}
-	return validUTF8(text.String())
+	texts := make([]string, 0, len(ids))
+	t.eachDecoded(ids, skipSpecial, func(decoded string) { texts = append(texts, decoded) })
+	return t.decoder.text(texts)
+}
+
+func (t *Tokenizer) eachDecoded(ids []int32, skipSpecial bool, each func(decoded string)) {
+	for _, id := range ids {
+		if t.has(id) && !(skipSpecial && t.entries[id].skipped) {
+			each(t.entries[id].decoded)
+		}
+	}
 }
 
 // validUTF8 replaces what is not valid. (strings.ToValidUTF8 would replace a run of bad bytes by one mark, and a range loop each

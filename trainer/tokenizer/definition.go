@@ -16,9 +16,12 @@ type definition struct {
 	merges       []mergeRule // in order of rank
 	unknown      string      // "" for none
 	fuseUnknown  bool
+	byteFallback bool
 	ignoreMerges bool
 	added        []addedToken
+	normalizer   []rewrite
 	preTokenizer preTokenizer
+	decoder      decoder
 	special      specialTokens
 }
 
@@ -26,6 +29,9 @@ type definition struct {
 type mergeRule struct{ left, right string }
 
 func (d *definition) build() (*Tokenizer, error) {
+	if err := d.normalizeAdded(); err != nil {
+		return nil, err
+	}
 	entries, ids, err := d.entries()
 	if err != nil {
 		return nil, err
@@ -39,11 +45,34 @@ func (d *definition) build() (*Tokenizer, error) {
 		entries:         entries,
 		ids:             ids,
 		rawAdded:        newAddedMatcher(raw),
+		normalizer:      d.normalizer,
 		normalizedAdded: newAddedMatcher(normalized),
 		preTokenizer:    d.preTokenizer,
 		model:           model,
+		decoder:         d.decoder,
 		special:         d.special,
 	}, nil
+}
+
+// normalizeAdded sets the patterns that added tokens are looked for by.
+func (d *definition) normalizeAdded() error {
+	first := make(map[string]string, len(d.added))
+	for i := range d.added {
+		token := &d.added[i]
+		token.pattern = token.content
+		if !token.normalized {
+			continue
+		}
+		token.pattern = normalize(part{text: token.content}, d.normalizer).text
+		if token.pattern == "" {
+			return fmt.Errorf("added token %q: the normalizer leaves nothing of it; set its normalized to false", token.content)
+		}
+		if other, double := first[token.pattern]; double {
+			return fmt.Errorf("added tokens %q and %q are both %q after normalization; set normalized of one to false", other, token.content, token.pattern)
+		}
+		first[token.pattern] = token.content
+	}
+	return nil
 }
 
 // entries gives what is known of each id, and the id of each token.
@@ -65,12 +94,30 @@ func (d *definition) entries() ([]entry, map[string]int32, error) {
 			first, second := min(token, entries[id].text), max(token, entries[id].text)
 			return nil, nil, fmt.Errorf("vocabulary: tokens %q and %q share the id %d; the file is damaged", first, second, id)
 		}
-		entries[id] = entry{text: token, bytes: tokenBytes(token), known: true}
+		entries[id] = entry{text: token, decoded: token, known: true}
 	}
-	for _, token := range d.added {
-		entries[token.id].special = token.special
+	d.describeAdded(entries)
+	if d.decoder.isByteLevel() {
+		for id := range entries {
+			entries[id].decoded = tokenBytes(entries[id].decoded)
+		}
 	}
 	return entries, ids, nil
+}
+
+// describeAdded enters what is known of added tokens only. Hugging Face's decodes an added token to its normalized form, and goes by
+// that form, too, when it looks whether a token is special.
+func (d *definition) describeAdded(entries []entry) {
+	special := make(map[string]bool, len(d.added))
+	for _, token := range d.added {
+		special[token.content] = special[token.content] || token.special
+	}
+	for _, token := range d.added {
+		entry := &entries[token.id]
+		entry.special = token.special
+		entry.decoded = token.pattern
+		entry.skipped = special[token.pattern]
+	}
 }
 
 func (d *definition) model() (*bpe, error) {
@@ -78,22 +125,15 @@ func (d *definition) model() (*bpe, error) {
 	if err != nil {
 		return nil, err
 	}
-	model := &bpe{merges: newMergeTable(merges), unknown: absent, fuseUnknown: d.fuseUnknown, cache: newWordCache()}
-	for b, r := range byteToRune {
-		model.byteIDs[b] = absent
-		if id, ok := d.vocabulary[string(r)]; ok {
-			model.byteIDs[b] = id
-		}
+	symbols, err := d.symbolTable()
+	if err != nil {
+		return nil, err
 	}
-	if d.unknown != "" {
-		id, ok := d.vocabulary[d.unknown]
-		if !ok {
-			return nil, fmt.Errorf("model: unk_token %q is not in the vocabulary; add it or set unk_token to null", d.unknown)
-		}
-		model.unknown = id
-	}
+	model := &bpe{merges: newMergeTable(merges), symbols: symbols, cache: newWordCache()}
 	if d.ignoreMerges {
 		model.whole = d.wholeWords()
+	} else if !d.preTokenizer.byteLevel && !symbols.mergesUnknown(merges) {
+		model.joins = newRuneJoins(d.merges, symbols)
 	}
 	return model, nil
 }
@@ -126,8 +166,11 @@ func (d *definition) mergeToken(rank int, token string) (int32, error) {
 	return id, nil
 }
 
-// wholeWords gives the tokens by the bytes that they stand for.
+// wholeWords gives the tokens by the text of the words that they are.
 func (d *definition) wholeWords() map[string]int32 {
+	if !d.preTokenizer.byteLevel {
+		return d.vocabulary
+	}
 	whole := make(map[string]int32, len(d.vocabulary))
 	for token, id := range d.vocabulary {
 		if inAlphabet(token) {

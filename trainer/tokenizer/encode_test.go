@@ -23,7 +23,7 @@ func TestSpans(t *testing.T) {
 			}
 			// What a span holds beyond its token, and what lies between spans, are bytes without a token.
 			got := withoutDropped(tok, text[span.Start:span.End])
-			if want := tok.entries[ids[i]].bytes; got != want {
+			if want := tok.entries[ids[i]].decoded; got != want {
 				t.Errorf("EncodeSpans(%q): token %q has span %v, which is %q", text, want, span, got)
 			}
 			if gap := withoutDropped(tok, text[end:span.Start]); gap != "" {
@@ -41,7 +41,7 @@ func TestSpans(t *testing.T) {
 func withoutDropped(tok *Tokenizer, text string) string {
 	kept := make([]byte, 0, len(text))
 	for i := range len(text) {
-		if tok.model.byteIDs[text[i]] != absent {
+		if tok.model.symbols.bytes[text[i]] != absent {
 			kept = append(kept, text[i])
 		}
 	}
@@ -50,7 +50,7 @@ func withoutDropped(tok *Tokenizer, text string) string {
 
 func TestSpansOfWhatIsAdded(t *testing.T) {
 	t.Parallel()
-	file := override(t, map[string]json.RawMessage{
+	file := override(t, "tokenizer.json", map[string]json.RawMessage{
 		"pre_tokenizer": json.RawMessage(`{"type":"ByteLevel","add_prefix_space":true}`),
 		"post_processor": json.RawMessage(`{"type":"TemplateProcessing","pair":[],"single":[
 			{"SpecialToken":{"id":"b","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"e","type_id":0}}],
@@ -80,7 +80,7 @@ func TestSpansOfStrippedSpace(t *testing.T) {
 	flags := `"single_word":false,"normalized":false,"special":true`
 	size := small(t).Size()
 	added := fmt.Sprintf(`[{"id":%d,"content":"[right]","lstrip":false,"rstrip":true,%s},{"id":%d,"content":"[left]","lstrip":true,"rstrip":false,%s}]`, size, flags, size+1, flags)
-	tok := mustParse(t, override(t, map[string]json.RawMessage{"added_tokens": json.RawMessage(added)}))
+	tok := mustParse(t, override(t, "tokenizer.json", map[string]json.RawMessage{"added_tokens": json.RawMessage(added)}))
 	_, spans := tok.EncodeSpans("[right]  [left]a \n[left]", false)
 	if want := []Span{{0, 9}, {9, 15}, {15, 16}, {16, 24}}; !slices.Equal(spans, want) {
 		t.Errorf("got spans %v, want %v", spans, want)
@@ -95,7 +95,7 @@ func TestInvalidUTF8(t *testing.T) {
 		ids := tok.Encode(text, false)
 		var raw strings.Builder
 		for _, id := range ids {
-			raw.WriteString(tok.entries[id].bytes)
+			raw.WriteString(tok.entries[id].decoded)
 		}
 		if raw.String() != text {
 			t.Errorf("Encode(%q) stands for the bytes %q", text, raw.String())
@@ -130,6 +130,16 @@ func TestDecodeReplacesMaximalSubparts(t *testing.T) {
 	}
 }
 
+func TestByteOf(t *testing.T) {
+	t.Parallel()
+	for token, want := range map[string]int{"<0x00>": 0, "<0xE2>": 0xE2, "<0xff>": 0xFF, "<0x+a>": 10, "<0x-1>": -1, "<0x++>": -1, "<0xé>": -1, "<0xGG>": -1, "<0x1>": -1, "<0x001>": -1, "<1x00>": -1, "<0x00)": -1} {
+		b, ok := byteOf(token)
+		if ok != (want >= 0) || ok && int(b) != want {
+			t.Errorf("byteOf(%q) = %d, %t; want %d", token, b, ok, want)
+		}
+	}
+}
+
 func TestDecodeLeavesUnknownIDsOut(t *testing.T) {
 	t.Parallel()
 	tok := small(t)
@@ -149,7 +159,7 @@ func TestLongMergeEqualsShort(t *testing.T) {
 	words := []string{"", "a", "statement", strings.Repeat("a", 48), strings.Repeat("thestatement", 4), strings.Repeat("=", 47), strings.Repeat("ab", 20) + "the"}
 	words = append(words, "internationalizationandobjectsofexpressions", "éèêÀ日本語のテ")
 	for _, word := range words {
-		bytes := tok.model.appendBytes(nil, word)
+		bytes := tok.model.symbols.appendSymbols(nil, word)
 		if len(bytes) > longestShort || len(bytes) == 0 {
 			continue
 		}
@@ -157,6 +167,26 @@ func TestLongMergeEqualsShort(t *testing.T) {
 		long := tok.model.mergeLong(slices.Clone(bytes))
 		if !slices.Equal(short, long) {
 			t.Errorf("%q: mergeShort gives %v, mergeLong %v", word, short, long)
+		}
+	}
+}
+
+// TestVeryLongTextsWithoutWords encodes texts that have no pre-tokenizer, and cannot be cut, in reasonable time.
+func TestVeryLongTextsWithoutWords(t *testing.T) {
+	t.Parallel()
+	file := readFamilies(t)
+	for _, family := range file.Families {
+		if family.Name != "gemma" && family.Name != "qwen2" {
+			continue
+		}
+		tok := family.tokenizer(t)
+		for _, unit := range []string{"a", " ", "e\u0301", "\u0301", "語", "\n", "the "} {
+			text := strings.Repeat(unit, 1<<18/len(unit))
+			_, spans := tok.EncodeSpans(text, false)
+			// tokenizer.json lacks some bytes.
+			if end := spans[len(spans)-1].End; end > len(text) || len(text)-end >= max(2, len(unit)) {
+				t.Errorf("%s: the spans of %d times %q end at %d of %d", family.Name, len(text)/len(unit), unit, end, len(text))
+			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -41,11 +40,11 @@ func readTestdataJSON(t testing.TB, name string, into any) {
 	}
 }
 
-// override replaces fields of testdata/tokenizer.json: those of model one by one, others whole.
-func override(t testing.TB, overrides map[string]json.RawMessage) []byte {
+// override replaces fields of a tokenizer.json in testdata: those of model one by one, others whole.
+func override(t testing.TB, name string, overrides map[string]json.RawMessage) []byte {
 	t.Helper()
 	var file, model map[string]json.RawMessage
-	readTestdataJSON(t, "tokenizer.json", &file)
+	readTestdataJSON(t, name, &file)
 	if err := json.Unmarshal(file["model"], &model); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +99,7 @@ func TestEncodeEqualsHuggingFace(t *testing.T) {
 	for _, variant := range oracle.Variants {
 		t.Run(variant.Name, func(t *testing.T) {
 			t.Parallel()
-			tok := mustParse(t, override(t, variant.Overrides))
+			tok := mustParse(t, override(t, "tokenizer.json", variant.Overrides))
 			for i, text := range oracle.Texts {
 				checkIDs(t, tok, text, false, variant.Plain[i])
 			}
@@ -130,7 +129,7 @@ func TestSplitsEqualHuggingFace(t *testing.T) {
 	var oracle oracleFile
 	readTestdataJSON(t, "oracle.json", &oracle)
 	for name, split := range map[string]splitter{
-		"gpt2": splitGPT2, "llama3": splitLlama3, "qwen2": splitQwen2, "digit": splitDigit, "digit runs": splitDigitRuns,
+		"gpt2": splitGPT2, "llama3": splitLlama3, "qwen2": splitQwen2, "tekken": splitTekken, "digit": splitDigit, "digit runs": splitDigitRuns,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -166,39 +165,4 @@ func TestDecodeEqualsHuggingFace(t *testing.T) {
 			t.Errorf("Decode(%v, true) = %q, want %q", d.IDs, got, d.Skipped)
 		}
 	}
-}
-
-// TestUnicodeClasses asks about every code point what the Hugging Face library was asked.
-func TestUnicodeClasses(t *testing.T) {
-	t.Parallel()
-	var ranges map[string][]rune // first, last, first, last, …
-	readTestdataJSON(t, "unicode_classes.json", &ranges)
-	isClass := func(c class) func(rune) bool { return func(r rune) bool { return classOf(r) == c } }
-	for name, is := range map[string]func(rune) bool{
-		"letter": isClass(classLetter), "number": isClass(classNumber), "space": isClass(classSpace), "digit": isDigit, "word": isWordRune,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if len(ranges[name]) == 0 {
-				t.Fatal("unicode_classes.json lacks this class; run testdata/make_oracle.py")
-			}
-			if differences := differ(ranges[name], is); len(differences) > 0 {
-				t.Errorf("%d code points are classed otherwise than by tokenizers, the first %v", len(differences), differences[:min(10, len(differences))])
-			}
-		})
-	}
-}
-
-func differ(ranges []rune, is func(rune) bool) (differences []string) {
-	next := 0
-	for r := rune(0); r <= 0x10FFFF; r++ {
-		for next < len(ranges) && r > ranges[next+1] {
-			next += 2
-		}
-		want := next < len(ranges) && r >= ranges[next]
-		if is(r) != want {
-			differences = append(differences, fmt.Sprintf("%U", r))
-		}
-	}
-	return differences
 }

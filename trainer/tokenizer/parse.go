@@ -24,9 +24,9 @@ type tokenizerFile struct {
 // Parse builds a tokenizer from the contents of a Hugging Face tokenizer.json. The error says which component or field is
 // not supported, or what is wrong with the file.
 //
-// Supported are: no normalizer; the pre-tokenizers ByteLevel, Digits, Split with the pattern of Llama 3 or Qwen2, and Sequence; the BPE model without
-// dropout, affixes and byte fallback; the post-processors ByteLevel, TemplateProcessing and Sequence; the decoder ByteLevel.
-// Truncation and padding are left aside: Encode gives every token of the text and no other.
+// Supported are the components that published BPE tokenizers are made of; the error for another one lists those of its section. Not supported
+// is a model other than BPE, or one with dropout or affixes. Truncation and padding are left aside: Encode gives every token of the
+// text and no other.
 func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
 	var file tokenizerFile
 	if err := decodeStrict(tokenizerJSON, &file); err != nil {
@@ -48,14 +48,14 @@ func (f *tokenizerFile) definition() (*definition, error) {
 		return nil, fmt.Errorf("version %q is not supported; supported: \"1.0\"", *f.Version)
 	}
 	d := &definition{}
-	if err := checkNormalizer(f.Normalizer); err != nil {
-		return nil, err
-	}
-	if err := checkDecoder(f.Decoder); err != nil {
-		return nil, err
-	}
 	var err error
+	if d.normalizer, err = parseNormalizer(f.Normalizer); err != nil {
+		return nil, err
+	}
 	if d.preTokenizer, err = parsePreTokenizer(f.PreTokenizer); err != nil {
+		return nil, err
+	}
+	if d.decoder, err = parseDecoder(f.Decoder); err != nil {
 		return nil, err
 	}
 	if err = parseModel(f.Model, d); err != nil {

@@ -27,15 +27,18 @@ func parsePostProcessor(raw json.RawMessage) (specialTokens, error) {
 		case "TemplateProcessing":
 			tokens, err = parseTemplate(step)
 			templates++
+		case "BertProcessing", "RobertaProcessing":
+			tokens, err = parseClassifier(step)
+			templates++
 		default:
-			return specialTokens{}, notSupported("post_processor", kind, "ByteLevel", "TemplateProcessing", "Sequence", "null")
+			return specialTokens{}, notSupported("post_processor", kind, "ByteLevel", "TemplateProcessing", "BertProcessing", "RobertaProcessing", "Sequence", "null")
 		}
 		if err != nil {
 			return specialTokens{}, fmt.Errorf("post_processor %s: %w", kind, err)
 		}
 	}
 	if templates > 1 {
-		return specialTokens{}, errors.New("post_processor: more than one TemplateProcessing is not supported")
+		return specialTokens{}, errors.New("post_processor: more than one step that adds tokens is not supported")
 	}
 	return tokens, nil
 }
@@ -96,6 +99,37 @@ func parseTemplate(raw json.RawMessage) (specialTokens, error) {
 	return tokens, nil
 }
 
+// parseClassifier reads a BertProcessing or RobertaProcessing: the token cls comes before the text, sep after it.
+func parseClassifier(raw json.RawMessage) (specialTokens, error) {
+	var file struct {
+		Type           string          `json:"type"`
+		Sep            classifierToken `json:"sep"`
+		Cls            classifierToken `json:"cls"`
+		TrimOffsets    *bool           `json:"trim_offsets"` // of no effect here: spans are never trimmed
+		AddPrefixSpace *bool           `json:"add_prefix_space"`
+	}
+	if err := decodeStrict(raw, &file); err != nil {
+		return specialTokens{}, err
+	}
+	if file.Sep.id == nil || file.Cls.id == nil {
+		return specialTokens{}, errors.New("want sep and cls")
+	}
+	return specialTokens{before: []int32{*file.Cls.id}, after: []int32{*file.Sep.id}}, nil
+}
+
+// classifierToken is written as ["</s>", 2].
+type classifierToken struct{ id *int32 }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *classifierToken) UnmarshalJSON(data []byte) error {
+	var text string
+	pair := []any{&text, &t.id}
+	if err := json.Unmarshal(data, &pair); err != nil || len(pair) != 2 || t.id == nil {
+		return fmt.Errorf("%s: want a token and its id, as in [\"</s>\", 2]", data)
+	}
+	return nil
+}
+
 // checkSpecial makes sure that the tokens put around a text exist.
 func (d *definition) checkSpecial() error {
 	known := make(map[int32]bool, len(d.vocabulary)+len(d.added))
@@ -107,7 +141,7 @@ func (d *definition) checkSpecial() error {
 	}
 	for _, id := range slices.Concat(d.special.before, d.special.after) {
 		if !known[id] {
-			return fmt.Errorf("post_processor TemplateProcessing: id %d is not in the vocabulary; the file is inconsistent", id)
+			return fmt.Errorf("post_processor: id %d is not in the vocabulary; the file is inconsistent", id)
 		}
 	}
 	return nil

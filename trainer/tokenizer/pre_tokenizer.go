@@ -1,51 +1,58 @@
 package tokenizer
 
-// splitter gives the length in bytes of the first part of text, which is not empty. Applied again to what remains, it
-// cuts the text into parts that cover it.
-type splitter func(text string) int
-
-// preTokenizer cuts text into the words that BPE merges separately.
+// preTokenizer cuts text into the words that BPE merges separately. Its steps are applied in turn, each to the parts that
+// the one before it made.
 type preTokenizer struct {
-	// splits are applied in turn, each to the parts that the one before it made.
-	splits []splitter
-	// spacePrefix is the number of the split before which a space is put in front of each part that has none
-	// (ByteLevel's add_prefix_space); noSpacePrefix for none.
-	spacePrefix int
+	steps []preTokenizerStep
+	// byteLevel says whether words are handed to the model as bytes, each written as one rune of the byte alphabet.
+	byteLevel bool
 }
 
-const noSpacePrefix = -1
+// preTokenizerStep hands on the parts that it makes of a part, which is not empty, in order. It may rewrite and leave out text.
+type preTokenizerStep interface {
+	apply(in part, rest continuation)
+}
 
-// part is a stretch of text on its way through the splits.
-type part struct {
-	text string
-	at   int // where text starts in the input; one byte early if text starts with a space that was put in
-	from int // where the part starts in the input
+// continuation is what comes after a step.
+type continuation struct {
+	steps []preTokenizerStep
+	word  func(part)
+}
+
+// take passes a part on. Empty parts end here.
+func (c continuation) take(p part) {
+	switch {
+	case p.text == "":
+	case len(c.steps) == 0:
+		c.word(p)
+	default:
+		c.steps[0].apply(p, continuation{c.steps[1:], c.word})
+	}
 }
 
 // each calls word for every word of a part, in order.
 func (p *preTokenizer) each(in part, word func(part)) {
-	p.split(in, 0, word)
+	continuation{p.steps, word}.take(in)
 }
 
-func (p *preTokenizer) split(in part, step int, word func(part)) {
-	if step == p.spacePrefix && in.text[0] != ' ' {
-		in.text = " " + in.text
-		in.at--
+// splitter gives the length in bytes of the first part of text, which is not empty. Applied again to what remains, it
+// cuts the text into parts that cover it.
+type splitter func(text string) int
+
+func (s splitter) apply(in part, rest continuation) {
+	for start := 0; start < len(in.text); {
+		end := start + s(in.text[start:])
+		rest.take(in.slice(start, end))
+		start = end
 	}
-	if step == len(p.splits) {
-		word(in)
-		return
+}
+
+// prefixSpace puts a space in front of each part that has none (ByteLevel's add_prefix_space).
+type prefixSpace struct{}
+
+func (prefixSpace) apply(in part, rest continuation) {
+	if in.text[0] != ' ' {
+		in = in.rewritten(prependText(" "))
 	}
-	last := step+1 == len(p.splits) && p.spacePrefix != step+1
-	for len(in.text) > 0 {
-		n := p.splits[step](in.text)
-		piece := part{text: in.text[:n], at: in.at, from: max(in.from, in.at)}
-		if last {
-			word(piece)
-		} else {
-			p.split(piece, step+1, word)
-		}
-		in.text = in.text[n:]
-		in.at += n
-	}
+	rest.take(in)
 }

@@ -5,7 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// splitGPT2 gives the length in bytes of the first match in text (not empty) of GPT-2's pattern, whose alternatives are tried in order:
+// patternGPT2 is GPT-2's pattern, as some tokenizer.json files spell it out.
+const patternGPT2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+
+// splitGPT2 gives the length in bytes of the first match in text (not empty) of patternGPT2, whose alternatives are tried in order:
 //
 //	's|'t|'re|'ve|'m|'ll|'d      contraction, lower case only
 //	 ?\p{L}+                     letters, with the space before them

@@ -34,15 +34,10 @@ func splitByLines(text string, numbers int) int {
 			return width + n
 		}
 	}
-	if n := symbolsAndLineEnds(text); n > 0 {
+	if n := symbolsAnd(text, "\r\n"); n > 0 {
 		return n
 	}
-	// What is left starts with white space. \s*[\r\n]+ reaches to the last line end of the run.
-	run := text[:runLength(text, classSpace)]
-	if last := strings.LastIndexAny(run, "\r\n"); last >= 0 {
-		return last + 1
-	}
-	return splitSpaces(text)
+	return splitLinesAndSpaces(text)
 }
 
 // contractionAnyCase is contraction for a pattern that ignores case. Besides the ASCII letters, U+017F (long s) folds to s.
@@ -81,8 +76,8 @@ func firstRunes(text string, c class, limit int) int {
 	return n
 }
 
-// symbolsAndLineEnds matches " ?[^\s\p{L}\p{N}]+[\r\n]*"; 0 if there is no symbol.
-func symbolsAndLineEnds(text string) int {
+// symbolsAnd matches " ?[^\s\p{L}\p{N}]+" and any of the ASCII characters endings behind it; 0 if there is no symbol.
+func symbolsAnd(text, endings string) int {
 	start := 0
 	if text[0] == ' ' {
 		start = 1
@@ -92,8 +87,18 @@ func symbolsAndLineEnds(text string) int {
 		return 0
 	}
 	end := start + n
-	for end < len(text) && (text[end] == '\r' || text[end] == '\n') {
+	for end < len(text) && strings.IndexByte(endings, text[end]) >= 0 {
 		end++
 	}
 	return end
+}
+
+// splitLinesAndSpaces matches \s*[\r\n]+|\s+(?!\S)|\s+ where text starts with white space. The first of these reaches to the last
+// line end of the run.
+func splitLinesAndSpaces(text string) int {
+	run := text[:runLength(text, classSpace)]
+	if last := strings.LastIndexAny(run, "\r\n"); last >= 0 {
+		return last + 1
+	}
+	return splitSpaces(text)
 }

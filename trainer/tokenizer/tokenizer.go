@@ -7,17 +7,20 @@ type Tokenizer struct {
 	// rawAdded are the added tokens looked for in the text as it is, normalizedAdded those looked for in what then
 	// remains. Either is nil if there are none.
 	rawAdded, normalizedAdded *addedMatcher
+	normalizer                []rewrite // applied in turn
 	preTokenizer              preTokenizer
 	model                     *bpe
+	decoder                   decoder
 	special                   specialTokens
 }
 
 // entry is what is known of one token id.
 type entry struct {
 	text    string // as the vocabulary spells it
-	bytes   string // that it stands for
+	decoded string // what the decoder gets; with the ByteLevel decoder, the bytes that it stands for
 	known   bool   // false for an id in a gap of the vocabulary
 	special bool
+	skipped bool // by Decode, if special tokens are to be left out
 }
 
 // specialTokens are put around a text when special tokens are asked for.

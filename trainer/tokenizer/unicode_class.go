@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -57,7 +58,7 @@ var asciiClass = newASCIIClass()
 
 func newASCIIClass() (table [utf8.RuneSelf]class) {
 	for r := range table {
-		table[r] = unicodeClass(rune(r))
+		table[r] = searchClass(rune(r))
 	}
 	return table
 }
@@ -69,7 +70,27 @@ func classOf(r rune) class {
 	return unicodeClass(r)
 }
 
+// basicPlane is the number of runes of Unicode's basic multilingual plane.
+const basicPlane = 1 << 16
+
+// basicClass answers for the scripts of the living. It is made when it is first needed, which takes some milliseconds.
+var basicClass = sync.OnceValue(func() *[basicPlane]class {
+	var table [basicPlane]class
+	for r := range table {
+		table[r] = searchClass(rune(r))
+	}
+	return &table
+})
+
 func unicodeClass(r rune) class {
+	if uint32(r) < basicPlane {
+		return basicClass()[r]
+	}
+	return searchClass(r)
+}
+
+// searchClass looks a rune up in the tables.
+func searchClass(r rune) class {
 	switch {
 	case unicode.IsLetter(r):
 		return classLetter

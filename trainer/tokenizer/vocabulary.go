@@ -30,18 +30,21 @@ const (
 	typeUnused      = 5
 )
 
-// ggufPreTokenizer is what a GGUF file only names.
+// ggufPreTokenizer is what a GGUF file only names: here it is what the model's tokenizer.json has.
 type ggufPreTokenizer struct {
-	splits       []splitter
+	normalizer   []rewrite
+	steps        []preTokenizerStep
 	ignoreMerges bool
 }
 
 var ggufPreTokenizers = map[string]ggufPreTokenizer{
-	"gpt-2":     {splits: []splitter{splitGPT2}},
-	"llama-bpe": {splits: []splitter{splitLlama3}, ignoreMerges: true},
-	"llama-v3":  {splits: []splitter{splitLlama3}, ignoreMerges: true},
-	"llama3":    {splits: []splitter{splitLlama3}, ignoreMerges: true},
-	"smollm":    {splits: []splitter{splitDigit, splitGPT2}},
+	"gpt-2":     {steps: []preTokenizerStep{splitter(splitGPT2)}},
+	"llama-bpe": {steps: []preTokenizerStep{splitter(splitLlama3)}, ignoreMerges: true},
+	"llama-v3":  {steps: []preTokenizerStep{splitter(splitLlama3)}, ignoreMerges: true},
+	"llama3":    {steps: []preTokenizerStep{splitter(splitLlama3)}, ignoreMerges: true},
+	"qwen2":     {steps: []preTokenizerStep{splitter(splitQwen2)}, normalizer: normalizeForms["NFC"]},
+	"tekken":    {steps: []preTokenizerStep{splitter(splitTekken)}, ignoreMerges: true},
+	"smollm":    {steps: []preTokenizerStep{splitter(splitDigit), splitter(splitGPT2)}},
 }
 
 // FromVocabulary builds the tokenizer that a GGUF file describes. It gives an error that names what is wrong if the
@@ -55,7 +58,9 @@ func FromVocabulary(v Vocabulary) (*Tokenizer, error) {
 	d := definition{
 		vocabulary:   make(map[string]int32, len(v.Tokens)),
 		ignoreMerges: pre.ignoreMerges,
-		preTokenizer: preTokenizer{splits: pre.splits, spacePrefix: noSpacePrefix},
+		normalizer:   pre.normalizer,
+		preTokenizer: preTokenizer{steps: pre.steps, byteLevel: true},
+		decoder:      decoder{byteLevelDecoder{}},
 	}
 	for id, token := range v.Tokens {
 		if first, double := d.vocabulary[token]; double {

@@ -34,6 +34,9 @@ func TestFromVocabulary(t *testing.T) {
 		"no merge of words":  {nil, "a\x00b", false, []int32{3, 4}}, // the dropped \x00 is a word of its own
 		"BOS and EOS":        {func(v *Vocabulary) { v.AddBOS, v.AddEOS = true, true }, "a", true, []int32{0, 3, 1}},
 		"BOS not asked for":  {func(v *Vocabulary) { v.AddBOS = true }, "a", false, []int32{3}},
+		"qwen2 normalizes":   {func(v *Vocabulary) { v.PreTokenizer, v.Tokens[4] = "qwen2", "Ã"; v.Merges = nil; v.Tokens[5] = "ģ" }, "A\u0301", false, []int32{4, 5}},
+		"tekken":             {func(v *Vocabulary) { v.PreTokenizer, v.Tokens[8], v.Types[8] = "tekken", "ba", 1 }, "baba", false, []int32{4, 5, 3}},
+		"tekken, whole word": {func(v *Vocabulary) { v.PreTokenizer, v.Tokens[8], v.Types[8] = "tekken", "ba", 1 }, "ba", false, []int32{8}},
 		"no types":           {func(v *Vocabulary) { v.Types = nil }, "<s>a</s><tool>", false, []int32{0, 3, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +95,7 @@ func TestFromVocabularyRefuses(t *testing.T) {
 		change func(*Vocabulary)
 		want   string
 	}{
-		"pre-tokenizer": {func(v *Vocabulary) { v.PreTokenizer = "qwen2" }, `pre-tokenizer "qwen2" (tokenizer.ggml.pre) is not supported; supported: gpt-2, llama-bpe, llama-v3, llama3, smollm`},
+		"pre-tokenizer": {func(v *Vocabulary) { v.PreTokenizer = "bloom" }, `pre-tokenizer "bloom" (tokenizer.ggml.pre) is not supported; supported: gpt-2, llama-bpe, llama-v3, llama3, qwen2, smollm, tekken`},
 		"double":        {func(v *Vocabulary) { v.Tokens[4] = "a" }, `tokens 3 and 4 are both "a"`},
 		"merge":         {func(v *Vocabulary) { v.Merges[0] = "a b c" }, `merge 0 is "a b c"`},
 		"merge outside": {func(v *Vocabulary) { v.Merges[0] = "a c" }, `merge 0: token "c" is not in the vocabulary`},

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	cacheSlots = 1 << 15
+	cacheSlots = 1 << 17
 	// longestCached is the length in bytes of the longest word that is kept. Longer words seldom come back.
 	longestCached = 64
 )
 
 // wordCache remembers the tokens of words seen before, since most words of a text are repeats. Each word has one slot,
 // chosen by its hash; a newer word that falls on the same slot takes it over. So the cache stays bounded (some
-// 5 MB when full), and because an entry never changes and is put in place in one step, no lock is needed.
+// 20 MB when full), and because an entry never changes and is put in place in one step, no lock is needed.
 type wordCache struct {
 	seed  maphash.Seed
 	slots []atomic.Pointer[cachedWord]

@@ -11,7 +11,7 @@ type encoding struct {
 	name          string
 	blockElements int
 	blockBytes    int
-	// decode fills dst from src; both hold the same whole number of blocks.
+	// decode fills dst from src; both hold the same whole number of blocks. Nil where values are not read.
 	decode func(dst []float32, src []byte)
 }
 

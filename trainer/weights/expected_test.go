@@ -7,8 +7,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/shannon-labs/scu/trainer/architecture"
 )
 
 // The reference files must come from the script as it is: who changes it runs it again.
@@ -43,6 +46,18 @@ func openExpected(t *testing.T, name string) *Safetensors {
 	}
 	t.Cleanup(func() { expected.Close() })
 	return expected
+}
+
+// requireConfig checks the architecture against that of a config.json.
+func requireConfig(t *testing.T, model *Model, configJSON string) {
+	t.Helper()
+	want, err := architecture.Parse([]byte(configJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(model.Config, want) {
+		t.Errorf("got  %+v\nwant %+v", model.Config, want)
+	}
 }
 
 // tensorReader is what Model and Safetensors have in common.

@@ -31,7 +31,7 @@ func TestFingerprintFollowsTheContentOfADirectory(t *testing.T) {
 		for name, text := range files {
 			all[name] = text
 		}
-		tensors := tinyTensors()
+		tensors := tinyTensors(t)
 		change(tensors)
 		return fingerprintOf(t, writeDirectory(t, all, tensors))
 	}

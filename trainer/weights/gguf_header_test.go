@@ -118,6 +118,7 @@ func FuzzGGUFHeader(f *testing.F) {
 	}
 	f.Add(types)
 	f.Add(llamaGGUF().bytes())
+	f.Add(llamaGGUF().tensor(ggufRopeFactorsName, 2).text("llama.rope.scaling.type", "linear").float32("llama.rope.scaling.factor", 2).bytes())
 	f.Add(new(ggufBuilder).array("x", ggufString, 1<<61, nil).bytes())
 	f.Add(new(ggufBuilder).info("x", 8, 0, 1<<31-32, 0, 1<<31-1).bytes())
 	f.Fuzz(func(t *testing.T, file []byte) {
@@ -130,7 +131,11 @@ func FuzzGGUFHeader(f *testing.F) {
 		for _, tensor := range header.tensors {
 			stored[tensor.name] = tensor
 		}
-		config, err := header.metadata.config("fuzz", stored)
+		family, err := header.metadata.family()
+		if err != nil {
+			return
+		}
+		config, err := header.metadata.config(family, stored)
 		if err == nil && config.Parameters() < 1 {
 			t.Errorf("the accepted configuration %+v has %d parameters", config, config.Parameters())
 		}

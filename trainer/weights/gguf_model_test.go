@@ -2,11 +2,14 @@ package weights
 
 import (
 	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/shannon-labs/scu/trainer/architecture"
 )
 
 func TestGGUFModelGivesTransformersWeights(t *testing.T) {
@@ -16,19 +19,17 @@ func TestGGUFModelGivesTransformersWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	want := Config{
-		Architecture: "llama", Layers: 2, Hidden: 64, Heads: 4, KVHeads: 2, HeadDim: 16, Intermediate: 96, Vocab: 40,
-		ContextLength: 128, RopeTheta: 50000, NormEpsilon: 1e-5,
-	}
-	if model.Config != want || model.Format != FormatGGUF {
-		t.Errorf("got  %+v (%s)\nwant %+v", model.Config, model.Format, want)
+	requireConfig(t, model, `{"model_type":"llama","num_hidden_layers":2,"hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,
+		"intermediate_size":96,"vocab_size":40,"max_position_embeddings":128,"rope_theta":50000,"rms_norm_eps":1e-5}`)
+	if model.Format != FormatGGUF {
+		t.Errorf("the format is %q", model.Format)
 	}
 	expected := openExpected(t, "llama.expected.safetensors")
 	names := model.Names()
 	if got := slices.Sorted(slices.Values(names)); !slices.Equal(got, expected.Names()) {
 		t.Fatalf("names are %v, want %v", got, expected.Names())
 	}
-	if names[0] != embeddingName || names[1] != "model.layers.0.input_layernorm.weight" || names[len(names)-1] != headName {
+	if names[0] != "model.embed_tokens.weight" || names[1] != "model.layers.0.input_layernorm.weight" || names[len(names)-1] != "lm_head.weight" {
 		t.Errorf("the canonical order is broken: %v", names)
 	}
 	for _, name := range names {
@@ -39,6 +40,62 @@ func TestGGUFModelGivesTransformersWeights(t *testing.T) {
 	}
 	if got := model.ChatTemplate(); !strings.HasPrefix(got, "{% for message in messages %}") {
 		t.Errorf("the chat template is %q", got)
+	}
+}
+
+// Other families, with the values and the settings that transformers had when the files were made; but a GGUF file stores
+// the norm gains of Gemma with 1 added, and the model says so.
+func TestGGUFModelsOfOtherFamilies(t *testing.T) {
+	t.Parallel()
+	const sizes = `"vocab_size":20,"hidden_size":32,"intermediate_size":40,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,
+		"max_position_embeddings":64,"rms_norm_eps":1e-5`
+	for name, description := range map[string]string{
+		"qwen2": `{"model_type":"qwen2","rope_theta":12345,"tie_word_embeddings":true,` + sizes + "}",
+		"qwen3": `{"model_type":"qwen3","rope_theta":12345,"head_dim":10,` + sizes + "}",
+		"gemma3": `{"model_type":"gemma3_text","head_dim":10,"query_pre_attn_scalar":10,"sliding_window":24,
+			"rope_scaling":{"rope_type":"linear","factor":8},` + sizes + "}",
+	} {
+		model, err := Open(filepath.Join("testdata", name+".gguf"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		defer model.Close()
+		if name == "gemma3" && model.Config.Norm.UnitOffset {
+			t.Error("the gains of a Gemma in GGUF are said to lack 1")
+		}
+		model.Config.Norm.UnitOffset = name == "gemma3"
+		requireConfig(t, model, description)
+		expected := openExpected(t, name+".expected.safetensors")
+		if got := slices.Sorted(slices.Values(model.Names())); !slices.Equal(got, expected.Names()) {
+			t.Fatalf("%s: names are %v, want %v", name, got, expected.Names())
+		}
+		for _, tensor := range model.Names() {
+			requireSameTensor(t, model, expected, tensor)
+		}
+	}
+}
+
+// llama.cpp keeps the scaling of Llama 3.1 as a divisor for each frequency.
+func TestGGUFRopeFactorsDivideTheFrequencies(t *testing.T) {
+	t.Parallel()
+	builder := llamaGGUF().tensor(ggufRopeFactorsName, 2)
+	file := builder.bytes()
+	at := len(file) - ggufDefaultAlignment
+	binary.LittleEndian.PutUint32(file[at:], math.Float32bits(1))
+	binary.LittleEndian.PutUint32(file[at+4:], math.Float32bits(8))
+	path := filepath.Join(t.TempDir(), "model.gguf")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	model, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	plain := architecture.NewRotary(4, 10000).Frequencies
+	if want := []float64{plain[0], plain[1] / 8}; !slices.Equal(model.Config.Rotary.Frequencies, want) {
+		t.Errorf("the frequencies are %v, want %v", model.Config.Rotary.Frequencies, want)
 	}
 }
 
@@ -65,20 +122,15 @@ func TestGGUFDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	want := Config{
-		Architecture: "llama", Layers: 1, Hidden: 8, Heads: 2, KVHeads: 2, HeadDim: 4, Intermediate: 16, Vocab: 5,
-		ContextLength: 32, RopeTheta: 10000, NormEpsilon: 1e-5, TieEmbeddings: true,
-	}
-	if model.Config != want {
-		t.Errorf("got  %+v\nwant %+v", model.Config, want)
-	}
+	requireConfig(t, model, `{"model_type":"llama","num_hidden_layers":1,"hidden_size":8,"num_attention_heads":2,"intermediate_size":16,"vocab_size":5,
+		"max_position_embeddings":32,"rms_norm_eps":1e-5,"tie_word_embeddings":true}`)
 	if got := model.SpecialTokens(); got != (SpecialTokens{BOS: -1, EOS: -1}) {
 		t.Errorf("special tokens are %+v", got)
 	}
 	if model.ChatTemplate() != "" {
 		t.Errorf("the chat template is %q", model.ChatTemplate())
 	}
-	if slices.Contains(model.Names(), headName) {
+	if slices.Contains(model.Names(), "lm_head.weight") {
 		t.Error("a tied head has a name of its own")
 	}
 	if _, err := model.Tokenizer(); err == nil || !strings.Contains(err.Error(), "carries no tokenizer") {
@@ -94,13 +146,16 @@ func TestUnsupportedGGUFModelsAreRefused(t *testing.T) {
 		builder *ggufBuilder
 		want    string
 	}{
-		{"architecture", new(ggufBuilder).text("general.architecture", "gemma3"), `the architecture "gemma3" is not supported; supported: llama`},
+		{"architecture", new(ggufBuilder).text("general.architecture", "gemma2"), `the architecture "gemma2" is not supported in a GGUF file; supported: gemma3, llama, qwen2, qwen3;`},
 		{"no architecture", new(ggufBuilder).uint32("x", 1), `the architecture "" is not supported`},
-		{"key missing", new(ggufBuilder).text("general.architecture", "llama"), `metadata "llama.block_count" is missing`},
+		{"key missing", new(ggufBuilder).text("general.architecture", "llama"), `metadata "llama.attention.head_count" is missing`},
 		{"experts", llamaGGUF().uint32("llama.expert_count", 8), "mixture of 8 experts"},
 		{"parts", llamaGGUF().pair("split.count", ggufUint16, []byte{3, 0}), "one of 3 parts"},
 		{"rope scaling", llamaGGUF().text("llama.rope.scaling.type", "yarn"), `"yarn", which is not supported`},
-		{"rope factors", llamaGGUF().tensor(ggufRopeFactorsTensor, 2), "scales the rotary frequencies"},
+		{"older scaling", llamaGGUF().float32("llama.rope.scale_linear", 4), `metadata "llama.rope.scale_linear" is 4`},
+		{"linear scaling without a factor", llamaGGUF().text("llama.rope.scaling.type", "linear"), `metadata "llama.rope.scaling.factor" is missing`},
+		{"rope factors of zero", llamaGGUF().tensor(ggufRopeFactorsName, 2), `"rope_freqs.weight" holds 0, want divisors above 0`},
+		{"rope factors of another width", llamaGGUF().tensor(ggufRopeFactorsName, 3), "one divisor for each of 2 rotary frequencies"},
 		{"partial rotary", llamaGGUF().uint32("llama.rope.dimension_count", 2), "rotate 2 of the 4 dimensions"},
 		{"value heads", llamaGGUF().uint32("llama.attention.value_length", 8), "value heads have 8 dimensions"},
 		{"heads by layer", llamaGGUF().array("llama.attention.head_count_kv", ggufInt32, 1, make([]byte, 4)), "want an integer"},

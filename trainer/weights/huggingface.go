@@ -9,10 +9,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sync"
 
+	"github.com/shannon-labs/scu/trainer/architecture"
 	"github.com/shannon-labs/scu/trainer/tokenizer"
 )
 
@@ -26,12 +26,9 @@ const (
 	chatTemplateFile    = "chat_template.jinja"
 )
 
-// rotaryBuffer matches a tensor that old checkpoints carry and that the configuration determines.
-var rotaryBuffer = regexp.MustCompile(`^model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq$`)
-
 // openHuggingFace opens a directory with config.json and safetensors.
 func openHuggingFace(directory string) (_ *Model, err error) {
-	config, raw, err := readConfigJSON(filepath.Join(directory, configFile))
+	config, ids, err := readConfigJSON(filepath.Join(directory, configFile))
 	if err != nil {
 		return nil, err
 	}
@@ -45,21 +42,22 @@ func openHuggingFace(directory string) (_ *Model, err error) {
 	if err != nil {
 		return nil, err
 	}
-	unused, err := model.bind(stored, func(t tensorLayout) string { return t.name })
+	storedName := storedNames(&config, stored)
+	unused, err := model.bind(stored, storedName)
 	if err != nil {
 		return nil, err
 	}
-	unused = slices.DeleteFunc(unused, rotaryBuffer.MatchString)
-	if config.TieEmbeddings && slices.Contains(unused, headName) {
-		if err := checkTied(stored[embeddingName], stored[headName]); err != nil {
+	unused = slices.DeleteFunc(unused, isBuffer)
+	if head := config.Names.Head + ".weight"; config.TieEmbeddings && slices.Contains(unused, head) {
+		if err := checkTied(stored[storedName(config.Names.Embedding+".weight")], stored[head]); err != nil {
 			return nil, fmt.Errorf("open %s: %w", directory, err)
 		}
-		unused = slices.DeleteFunc(unused, func(name string) bool { return name == headName })
+		unused = slices.DeleteFunc(unused, func(name string) bool { return name == head })
 	}
 	if len(unused) > 0 {
 		return nil, unexpectedTensors(directory, unused)
 	}
-	description, err := readTokenizerConfig(directory, raw)
+	description, err := readTokenizerConfig(directory, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +139,7 @@ func listShards(directory string) (shards []string, shardOf map[string]string, e
 // checkTied compares an output head that is stored although the configuration ties it. When the two differ, transformers
 // unties them; here that is an error, because the configuration then says something else than the weights.
 func checkTied(embedding, head storedTensor) error {
-	different := fmt.Errorf("\"tie_word_embeddings\" is true, but %s differs from %s; set it to false in %s if the head is meant", headName, embeddingName, configFile)
+	different := fmt.Errorf("\"tie_word_embeddings\" is true, but %s differs from %s; set it to false in %s if the head is meant", head.name, embedding.name, configFile)
 	if embedding.encoding.name != head.encoding.name || embedding.bytes != head.bytes {
 		return different
 	}
@@ -165,7 +163,7 @@ func checkTied(embedding, head storedTensor) error {
 	}
 }
 
-func directoryTokenizer(directory string, config Config) (*tokenizer.Tokenizer, error) {
+func directoryTokenizer(directory string, config architecture.Config) (*tokenizer.Tokenizer, error) {
 	path := filepath.Join(directory, tokenizerFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/shannon-labs/scu/trainer/architecture"
 )
 
 func TestShardedDirectoryGivesTransformersWeights(t *testing.T) {
@@ -18,12 +20,10 @@ func TestShardedDirectoryGivesTransformersWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	want := Config{
-		Architecture: "llama", Layers: 2, Hidden: 16, Heads: 4, KVHeads: 2, HeadDim: 6, Intermediate: 24, Vocab: 24,
-		ContextLength: 64, RopeTheta: 12345, NormEpsilon: 1e-5,
-	}
-	if model.Config != want || model.Format != FormatSafetensors {
-		t.Errorf("got  %+v (%s)\nwant %+v", model.Config, model.Format, want)
+	requireConfig(t, model, `{"model_type":"llama","num_hidden_layers":2,"hidden_size":16,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":6,
+		"intermediate_size":24,"vocab_size":24,"max_position_embeddings":64,"rope_theta":12345,"rms_norm_eps":1e-5}`)
+	if model.Format != FormatSafetensors {
+		t.Errorf("the format is %q", model.Format)
 	}
 	expected := openExpected(t, "sharded.expected.safetensors")
 	names := model.Names()
@@ -42,28 +42,31 @@ func TestShardedDirectoryGivesTransformersWeights(t *testing.T) {
 	}
 }
 
-// tinyConfig is the architecture of the directories that tests write.
-var tinyConfig = Config{
-	Architecture: "llama", Layers: 1, Hidden: 8, Heads: 2, KVHeads: 1, HeadDim: 4, Intermediate: 12, Vocab: 5,
-	ContextLength: 2048, RopeTheta: 10000, NormEpsilon: 1e-6,
-}
-
+// tinyConfigJSON describes the directories that tests write.
 const tinyConfigJSON = `{"model_type":"llama","vocab_size":5,"hidden_size":8,"intermediate_size":12,"num_hidden_layers":1,
 	"num_attention_heads":2,"num_key_value_heads":1,"tie_word_embeddings":false,"bos_token_id":3,"eos_token_id":4}`
 
-// tinyTensors are the tensors of tinyConfig, filled with their index so that they differ.
-func tinyTensors() []Tensor {
+// tinyTensors are the tensors of tinyConfigJSON.
+func tinyTensors(t *testing.T) []Tensor { return tensorsOf(t, tinyConfigJSON) }
+
+// tensorsOf are the tensors of a config.json, filled with their index so that they differ.
+func tensorsOf(t *testing.T, configJSON string) []Tensor {
+	t.Helper()
+	config, err := architecture.Parse([]byte(configJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var tensors []Tensor
-	for i, layout := range tinyConfig.layout() {
+	for i, listed := range config.Tensors() {
 		size := 1
-		for _, dimension := range layout.shape {
+		for _, dimension := range listed.Shape {
 			size *= dimension
 		}
 		data := make([]float32, size)
 		for j := range data {
 			data[j] = float32(i)
 		}
-		tensors = append(tensors, Tensor{Name: layout.name, Shape: layout.shape, Data: data})
+		tensors = append(tensors, Tensor{Name: listed.Name, Shape: listed.Shape, Data: data})
 	}
 	return tensors
 }
@@ -96,7 +99,7 @@ func TestDirectoryProblemsAreNamed(t *testing.T) {
 		}
 		return map[string]string{configFile: tinyConfigJSON, weightsIndexFile: string(text)}
 	}
-	all := tinyTensors()
+	all := tinyTensors(t)
 	wrongShape := slices.Clone(all)
 	wrongShape[2] = Tensor{Name: all[2].Name, Shape: []int{8, 4}, Data: make([]float32, 32)}
 	extra := append(slices.Clone(all), Tensor{Name: "model.layers.0.self_attn.q_proj.bias", Shape: []int{8}, Data: make([]float32, 8)})
@@ -141,7 +144,7 @@ func TestIndexThatPutsATensorIntoTheWrongShardIsRefused(t *testing.T) {
 		configFile:       tinyConfigJSON,
 		weightsIndexFile: `{"weight_map":{"model.norm.weight":"a.safetensors","lm_head.weight":"b.safetensors"}}`,
 	}, nil)
-	all := tinyTensors()
+	all := tinyTensors(t)
 	for name, tensors := range map[string][]Tensor{"a.safetensors": all[:3], "b.safetensors": all[3:]} {
 		if err := WriteSafetensors(filepath.Join(directory, name), tensors, nil); err != nil {
 			t.Fatal(err)
@@ -149,6 +152,19 @@ func TestIndexThatPutsATensorIntoTheWrongShardIsRefused(t *testing.T) {
 	}
 	_, err := Open(directory)
 	if err == nil || !strings.Contains(err.Error(), `puts the tensor "model.norm.weight" into a.safetensors, but it is not there`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestADtypeThatIsNotReadIsRefused(t *testing.T) {
+	t.Parallel()
+	directory := writeDirectory(t, map[string]string{configFile: strings.Replace(tinyConfigJSON, `"vocab_size":5`, `"vocab_size":1`, 1)}, nil)
+	header := `{"model.embed_tokens.weight":{"dtype":"F8_E4M3","shape":[1,8],"data_offsets":[0,8]}}`
+	if err := os.WriteFile(filepath.Join(directory, weightsFile), safetensorsBytes(header, 8), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(directory)
+	if err == nil || !strings.Contains(err.Error(), `tensor "model.embed_tokens.weight": the dtype "F8_E4M3" is not supported`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -164,7 +180,7 @@ func TestMissingPathSaysWhatToDo(t *testing.T) {
 
 func TestOneFileOfADirectoryIsRefused(t *testing.T) {
 	t.Parallel()
-	directory := writeDirectory(t, map[string]string{configFile: tinyConfigJSON}, tinyTensors())
+	directory := writeDirectory(t, map[string]string{configFile: tinyConfigJSON}, tinyTensors(t))
 	for _, name := range []string{configFile, weightsFile} {
 		if _, err := Open(filepath.Join(directory, name)); err == nil || !strings.Contains(err.Error(), "give the directory that it is in") {
 			t.Errorf("%s: got %v", name, err)
@@ -174,9 +190,9 @@ func TestOneFileOfADirectoryIsRefused(t *testing.T) {
 
 func TestHarmlessExtraTensorsAreAccepted(t *testing.T) {
 	t.Parallel()
-	tensors := append(tinyTensors(), Tensor{Name: "model.layers.0.self_attn.rotary_emb.inv_freq", Shape: []int{2}, Data: make([]float32, 2)})
+	tensors := append(tinyTensors(t), Tensor{Name: "model.layers.0.self_attn.rotary_emb.inv_freq", Shape: []int{2}, Data: make([]float32, 2)})
 	for i := range tensors {
-		if tensors[i].Name == headName { // stored although tied, and the same as the embedding
+		if tensors[i].Name == "lm_head.weight" { // stored although tied, and the same as the embedding
 			tensors[i].Data = tensors[0].Data
 		}
 	}
@@ -186,7 +202,7 @@ func TestHarmlessExtraTensorsAreAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	if slices.Contains(model.Names(), headName) {
+	if slices.Contains(model.Names(), "lm_head.weight") {
 		t.Error("a tied head has a name of its own")
 	}
 }
@@ -214,7 +230,7 @@ func TestSpecialTokensAndChatTemplateOfADirectory(t *testing.T) {
 		for name, text := range test.files {
 			files[name] = text
 		}
-		model, err := Open(writeDirectory(t, files, tinyTensors()))
+		model, err := Open(writeDirectory(t, files, tinyTensors(t)))
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue

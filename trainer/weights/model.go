@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/shannon-labs/scu/trainer/architecture"
 	"github.com/shannon-labs/scu/trainer/tokenizer"
 )
 
@@ -23,7 +24,7 @@ type Model struct {
 	// Format is FormatGGUF or FormatSafetensors.
 	Format string
 	// Config is the architecture.
-	Config Config
+	Config architecture.Config
 
 	names        []string // canonical order
 	tensors      map[string]storedTensor
@@ -116,8 +117,8 @@ func (m *Model) ChatTemplate() string { return m.chatTemplate }
 // SpecialTokens returns the tokens that begin and end a text.
 func (m *Model) SpecialTokens() SpecialTokens { return m.special }
 
-// Names returns the names of the model's tensors in canonical order: model.embed_tokens.weight, the layers from the
-// first, model.norm.weight, and lm_head.weight unless it is tied to the embedding.
+// Names returns the names of the model's tensors, in the order and the spelling of architecture.Config.Tensors, whatever
+// the file calls them.
 func (m *Model) Names() []string { return slices.Clone(m.names) }
 
 // Shape returns a tensor's dimensions, outermost first.
@@ -129,8 +130,9 @@ func (m *Model) Shape(name string) ([]int, error) {
 	return slices.Clone(tensor.shape), nil
 }
 
-// Float32 reads a tensor and converts or dequantises it: row-major, linear weights [out, in], rows in Hugging Face's
-// order. The result is in dst when its capacity suffices and in a new slice otherwise.
+// Float32 reads a tensor and converts or dequantises it: row-major, in the shape of architecture.Config.Tensors (linear
+// weights [out, in], or [in, out] where the architecture says transposed), rows in Hugging Face's order. NaN and Inf come
+// as they are stored. The result is in dst when its capacity suffices and in a new slice otherwise.
 func (m *Model) Float32(name string, dst []float32) ([]float32, error) {
 	tensor, err := m.tensor(name)
 	if err != nil {
@@ -155,28 +157,31 @@ func (m *Model) tensor(name string) (storedTensor, error) {
 	return tensor, nil
 }
 
-// bind gives the model its tensors: those of the layout, found in stored by the name that storedName picks. Missing and
-// misshapen tensors are errors. What is left over it returns, sorted.
-func (m *Model) bind(stored map[string]storedTensor, storedName func(tensorLayout) string) (unused []string, err error) {
+// bind gives the model its tensors: those of the architecture, found in stored by the name that storedName makes of
+// theirs. Missing and misshapen tensors are errors. What is left over it returns, sorted.
+func (m *Model) bind(stored map[string]storedTensor, storedName func(string) string) (unused []string, err error) {
 	m.tensors = map[string]storedTensor{}
 	left := map[string]bool{}
 	for name := range stored {
 		left[name] = true
 	}
 	var missing []string
-	for _, want := range m.Config.layout() {
-		name := storedName(want)
+	for _, want := range m.Config.Tensors() {
+		name := storedName(want.Name)
 		tensor, ok := stored[name]
 		if !ok {
 			missing = append(missing, name)
 			continue
 		}
-		if !slices.Equal(tensor.shape, want.shape) {
-			return nil, fmt.Errorf("open %s: tensor %q has the shape %v, but the configuration makes it %v", tensor.path, name, tensor.shape, want.shape)
+		if !slices.Equal(tensor.shape, want.Shape) {
+			return nil, fmt.Errorf("open %s: tensor %q has the shape %v, but the configuration makes it %v", tensor.path, name, tensor.shape, want.Shape)
+		}
+		if tensor.encoding.decode == nil {
+			return nil, fmt.Errorf("open %s: tensor %q: %w", tensor.path, name, unsupportedDtype(tensor.encoding.name))
 		}
 		delete(left, name)
-		m.names = append(m.names, want.name)
-		m.tensors[want.name] = tensor
+		m.names = append(m.names, want.Name)
+		m.tensors[want.Name] = tensor
 	}
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("open %s: %d tensors are missing: %s; download the model again", m.Path, len(missing), enumerate(missing))
@@ -213,7 +218,7 @@ func enumerate(names []string) string {
 
 // checkTokenizerSize makes sure that every id has a row in the embedding; a gather beyond it would not fail on an
 // accelerator but read another row.
-func checkTokenizerSize(path string, size int, config Config) error {
+func checkTokenizerSize(path string, size int, config architecture.Config) error {
 	if size > config.Vocab {
 		return fmt.Errorf("open %s: the tokenizer has ids up to %d, but the embedding has %d rows; the files are not of one model", path, size-1, config.Vocab)
 	}

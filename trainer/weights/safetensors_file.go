@@ -29,6 +29,10 @@ func OpenSafetensors(path string) (*Safetensors, error) {
 	}
 	position := make(map[string]int, len(header.tensors))
 	for i, tensor := range header.tensors {
+		if tensor.encoding.decode == nil {
+			file.Close()
+			return nil, fmt.Errorf("read %s: tensor %q: %w", path, tensor.name, unsupportedDtype(tensor.encoding.name))
+		}
 		position[tensor.name] = i
 	}
 	return &Safetensors{path: path, file: file, header: header, position: position}, nil

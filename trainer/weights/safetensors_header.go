@@ -20,8 +20,18 @@ const maxSafetensorsHeader = 100_000_000
 // metadataKey is the one header key that names no tensor.
 const metadataKey = "__metadata__"
 
+// safetensorsEncodings are the format's dtypes of whole bytes. Those without decode are known by their size only: old
+// checkpoints carry masks in them, which nobody reads.
 var safetensorsEncodings = map[string]encoding{
 	"F64": encodingF64, "F32": encodingF32, "F16": encodingF16, "BF16": encodingBF16,
+	"BOOL": {"BOOL", 1, 1, nil}, "U8": {"U8", 1, 1, nil}, "I8": {"I8", 1, 1, nil},
+	"F8_E4M3": {"F8_E4M3", 1, 1, nil}, "F8_E5M2": {"F8_E5M2", 1, 1, nil},
+	"U16": {"U16", 1, 2, nil}, "I16": {"I16", 1, 2, nil}, "U32": {"U32", 1, 4, nil}, "I32": {"I32", 1, 4, nil},
+	"U64": {"U64", 1, 8, nil}, "I64": {"I64", 1, 8, nil},
+}
+
+func unsupportedDtype(dtype string) error {
+	return fmt.Errorf("the dtype %q is not supported; supported: F32, F16, BF16, F64", dtype)
 }
 
 // safetensorsHeader is a checked header: tensors in the order of their bytes, which fill the file exactly.
@@ -126,7 +136,7 @@ func decodeSafetensorsEntry(decoder *json.Decoder, name string) (storedTensor, e
 	}
 	encoding, ok := safetensorsEncodings[entry.Dtype]
 	if !ok {
-		return storedTensor{}, fmt.Errorf("the dtype %q is not supported; supported: F32, F16, BF16, F64", entry.Dtype)
+		return storedTensor{}, unsupportedDtype(entry.Dtype)
 	}
 	if entry.Shape == nil {
 		return storedTensor{}, errors.New("it has no shape")

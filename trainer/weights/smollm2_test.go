@@ -46,13 +46,8 @@ func TestSmolLM2GivesTransformersWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	want := Config{
-		Architecture: "llama", Layers: 30, Hidden: 576, Heads: 9, KVHeads: 3, HeadDim: 64, Intermediate: 1536, Vocab: 49152,
-		ContextLength: 8192, RopeTheta: 100000, NormEpsilon: 1e-5, TieEmbeddings: true,
-	}
-	if model.Config != want {
-		t.Errorf("got  %+v\nwant %+v", model.Config, want)
-	}
+	requireConfig(t, model, `{"model_type":"llama","num_hidden_layers":30,"hidden_size":576,"num_attention_heads":9,"num_key_value_heads":3,
+		"intermediate_size":1536,"vocab_size":49152,"max_position_embeddings":8192,"rope_theta":100000,"rms_norm_eps":1e-5,"tie_word_embeddings":true}`)
 	if got := model.SpecialTokens(); got != (SpecialTokens{1, 2, "<|im_start|>", "<|im_end|>"}) {
 		t.Errorf("special tokens are %+v", got)
 	}

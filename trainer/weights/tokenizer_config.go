@@ -67,7 +67,7 @@ func (c *chatTemplates) UnmarshalJSON(text []byte) error {
 
 // readTokenizerConfig reads tokenizer_config.json and chat_template.jinja, either of which may be absent. Where the former
 // names no BOS or EOS token, the ids in config.json count.
-func readTokenizerConfig(directory string, config configJSON) (tokenizerDescription, error) {
+func readTokenizerConfig(directory string, config specialIDs) (tokenizerDescription, error) {
 	var raw tokenizerConfigJSON
 	if err := readOptionalJSON(filepath.Join(directory, tokenizerConfigFile), &raw); err != nil {
 		return tokenizerDescription{}, err

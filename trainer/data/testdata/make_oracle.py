@@ -19,12 +19,20 @@ Run with any Python that has transformers (made with 5.23), tokenizers (0.23) an
 jinja2 (3.1.6):
 
   python3 trainer/data/testdata/make_oracle.py
+
+A model's own template is checked in the same way, without being kept here:
+
+  python3 trainer/data/testdata/make_oracle.py chat_template.jinja … > /tmp/oracle.json
+  CHAT_TEMPLATE_ORACLE=/tmp/oracle.json go test ./trainer/data/ -run AgainstTransformers
 """
 
+import datetime
 import json
 import pathlib
+import sys
 
 from tokenizers import Tokenizer
+from transformers.utils import chat_template_utils
 from transformers.utils.chat_template_utils import _compile_jinja_template, render_jinja_template
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,6 +43,50 @@ SMOLLM2 = (
     "{% endif %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
+
+# "@" stands for the space that Mistral's older formats have around a turn.
+MISTRAL_WITH_SYSTEM = """\
+{%- if messages[0]["role"] == "system" %}
+    {%- set system_message = messages[0]["content"] %}
+    {%- set loop_messages = messages[1:] %}
+{%- else %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{%- if not tools is defined %}
+    {%- set tools = none %}
+{%- endif %}
+{%- set user_messages = loop_messages | selectattr("role", "equalto", "user") | list %}
+{%- set ns = namespace() %}
+{%- set ns.index = 0 %}
+{%- for message in loop_messages if not (message.role == "tool" or (message.tool_calls is defined and message.tool_calls is not none)) %}
+    {%- if (message["role"] == "user") != (ns.index % 2 == 0) %}
+        {{- raise_exception("After the optional system message, conversation roles must alternate") }}
+    {%- endif %}
+    {%- set ns.index = ns.index + 1 %}
+{%- endfor %}
+{{- bos_token }}
+{%- for message in loop_messages %}
+    {%- if message["role"] == "user" %}
+        {%- if tools is not none and (message == user_messages[-1]) %}
+            {{- "[AVAILABLE_TOOLS]" + (tools | tojson) + "[/AVAILABLE_TOOLS]" }}
+        {%- endif %}
+        {%- if loop.last and system_message is defined %}
+            {{- "[INST]@" + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
+        {%- else %}
+            {{- "[INST]@" + message["content"] + "[/INST]" }}
+        {%- endif %}
+    {%- elif message["role"] == "assistant" %}
+        {{- "@" + message["content"] + eos_token }}
+    {%- elif message["role"] == "tool" %}
+        {{- '[TOOL_RESULTS]@{"content": ' + message.content | string + ', "call_id": ' }}
+        {%- if not message.tool_call_id is defined or message.tool_call_id | length != 9 %}
+            {{- raise_exception("Tool call IDs should be alphanumeric strings with length 9!") }}
+        {%- endif %}
+    {%- else %}
+        {{- raise_exception("Only user and assistant roles are supported, with the exception of an initial system message!") }}
+    {%- endif %}
+{%- endfor %}
+"""
 
 TEMPLATES = {
     "smollm2": SMOLLM2,
@@ -245,6 +297,89 @@ TEMPLATES = {
         "{{'<|assistant|>\\n' + message['content'] + '<|end|>\\n'}}{% endif %}{% endfor %}"
         "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}"
     ),
+    "llama3.2": """\
+{{- bos_token }}
+{%- if not date_string is defined %}
+    {%- if strftime_now is defined %}
+        {%- set date_string = strftime_now("%d %b %Y") %}
+    {%- else %}
+        {%- set date_string = "26 Jul 2024" %}
+    {%- endif %}
+{%- endif %}
+{%- if not tools is defined %}{% set tools = none %}{% endif %}
+{%- if messages[0].role == 'system' %}
+    {%- set system = messages[0].content | trim %}
+    {%- set messages = messages[1:] %}
+{%- else %}
+    {%- set system = "" %}
+{%- endif %}
+{{- "<|start_header_id|>system<|end_header_id|>\\n\\n" }}
+{%- if tools is not none %}{{- "Environment: ipython\\n" }}{%- endif %}
+{{- "Cutting Knowledge Date: December 2023\\nToday Date: " + date_string + "\\n\\n" + system + "<|eot_id|>" }}
+{%- for message in messages %}
+    {%- if message.role == "tool" or message.role == "ipython" %}
+        {{- "<|start_header_id|>ipython<|end_header_id|>\\n\\n" }}
+        {%- if message.content is mapping or message.content is iterable %}
+            {{- message.content | tojson }}
+        {%- else %}
+            {{- message.content }}
+        {%- endif %}
+        {{- "<|eot_id|>" }}
+    {%- else %}
+        {{- "<|start_header_id|>" + message.role + "<|end_header_id|>\\n\\n" + message.content | trim + "<|eot_id|>" }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- "<|start_header_id|>assistant<|end_header_id|>\\n\\n" }}{%- endif %}
+""",
+    "qwen2": (
+        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+        "{{ '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n' }}{% endif %}"
+        "{{'<|im_start|>' + message['role'] + '\n' + message['content']}}"
+        "{% if (loop.last and add_generation_prompt) or not loop.last %}{{ '<|im_end|>' + '\n'}}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt and messages[-1]['role'] != 'assistant' %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    ),
+    # The system prompt goes into the last user turn, so that no rendering of a part
+    # begins the rendering of the whole.
+    "mistral_v3": MISTRAL_WITH_SYSTEM.replace("@", " "),
+    "mistral_nemo": MISTRAL_WITH_SYSTEM.replace("@", ""),
+    "gemma3": """\
+{{ bos_token }}
+{%- if messages[0]['role'] == 'system' -%}
+    {%- if messages[0]['content'] is string -%}
+        {%- set prefix = messages[0]['content'] + '\\n\\n' -%}
+    {%- else -%}
+        {%- set prefix = messages[0]['content'][0]['text'] + '\\n\\n' -%}
+    {%- endif -%}
+    {%- set turns = messages[1:] -%}
+{%- else -%}
+    {%- set prefix = "" -%}
+    {%- set turns = messages -%}
+{%- endif -%}
+{%- for message in turns -%}
+    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) -%}
+        {{ raise_exception("Conversation roles must alternate user/assistant/user/assistant/...") }}
+    {%- endif -%}
+    {%- set role = "model" if message['role'] == 'assistant' else message['role'] -%}
+    {{ '<start_of_turn>' + role + '\\n' + (prefix if loop.first else "") }}
+    {%- if message['content'] is string -%}
+        {{ message['content'] | trim }}
+    {%- elif message['content'] is iterable -%}
+        {%- for item in message['content'] -%}
+            {%- if item['type'] == 'image' -%}
+                {{ '<start_of_image>' }}
+            {%- elif item['type'] == 'text' -%}
+                {{ item['text'] | trim }}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- else -%}
+        {{ raise_exception("Invalid content type") }}
+    {%- endif -%}
+    {{ '<end_of_turn>\\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {{ '<start_of_turn>model\\n' }}
+{%- endif -%}
+""",
     "alpaca": """\
 {%- for message in messages if message.role in ['user', 'assistant'] -%}
     {%- if loop.first and messages | selectattr('role', 'equalto', 'system') | list | length > 0 -%}
@@ -294,12 +429,57 @@ CONVERSATIONS = {
     "tool": [("user", "q"), ("assistant", "call"), ("tool", "result"), ("assistant", "done")],
     "long": [(("user", "assistant")[i % 2], f"turn {i}") for i in range(12)],
     "only_system": [("system", "alone")],
+    "empty_answer": [("user", "a"), ("assistant", ""), ("user", "c"), ("assistant", "d")],
+    "trailing_space": [("system", "  s  "), ("user", "a "), ("assistant", "b\n\n"), ("user", " c"), ("assistant", " d ")],
+    "thinking_only_last": [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "<think>x</think>d")],
+    "two_answers": [("user", "a"), ("assistant", "b"), ("assistant", "c")],
+    "developer": [("developer", "D"), ("user", "a"), ("assistant", "b")],
+    "system_long": [("system", "S"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("user", "e"), ("assistant", "f")],
+    "system_later": [("user", "a"), ("assistant", "b"), ("system", "S"), ("user", "c"), ("assistant", "d")],
 }
 
+# What a format writes before and behind an assistant's turn. All between them is
+# what the model says, the end included.
+CHATML = ("<|im_start|>assistant\n", "<|im_end|>")
+LLAMA3 = ("<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>")
+MISTRAL = ("[/INST]", "</s>")
+GEMMA = ("<start_of_turn>model\n", "<end_of_turn>")
+FORMATS = {
+    "smollm2": CHATML, "chatml_without_generation_prompt": CHATML, "qwen2": CHATML, "qwen2.5": CHATML, "qwen3": CHATML,
+    "llama3": LLAMA3, "llama3_tools": LLAMA3, "llama3.2": LLAMA3,
+    "llama2": MISTRAL, "mistral": MISTRAL, "mistral_v3": MISTRAL, "mistral_nemo": MISTRAL,
+    "gemma": GEMMA, "gemma3": GEMMA,
+    "zephyr": ("<|assistant|>\n", "</s>"), "phi3": ("<|assistant|>\n", "<|end|>"),
+}
 
-def chat_cases():
+# In this text an assistant's turn looks like a header of another.
+AMBIGUOUS = {"special_in_text"}
+
+
+class Clock(datetime.datetime):
+    """The time that strftime_now tells, in the tests too."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2024, 3, 5, 6, 7, 8)
+
+
+def spoken(rendered, header, end):
+    """The byte ranges of the assistant's turns, found by the format alone."""
+    ranges, at = [], 0
+    while (at := rendered.find(header, at)) >= 0:
+        at += len(header)
+        stop = rendered.find(end, at)
+        if at < len(rendered):
+            stop = len(rendered) if stop < 0 else stop + len(end)
+            ranges.append([len(rendered[:at].encode()), len(rendered[:stop].encode())])
+            at = stop
+    return ranges
+
+
+def chat_cases(templates):
     cases = []
-    for name, template in TEMPLATES.items():
+    for name, template in templates.items():
         for conversation, turns in CONVERSATIONS.items():
             for add_generation_prompt in (False, True):
                 case = {"template": name, "conversation": conversation, "add_generation_prompt": add_generation_prompt}
@@ -310,11 +490,13 @@ def chat_cases():
                         bos_token="<s>", eos_token="</s>",
                     )
                     case["rendered"] = rendered[0]
+                    if name in FORMATS and conversation not in AMBIGUOUS and not add_generation_prompt:
+                        case["spoken"] = spoken(rendered[0], *FORMATS[name])
                 except Exception as error:  # the template's own refusal, or Python's
                     case["error"] = f"{type(error).__name__}: {error}"
                 cases.append(case)
     return {
-        "templates": TEMPLATES,
+        "templates": templates,
         "conversations": {name: [{"role": r, "content": c} for r, c in turns] for name, turns in CONVERSATIONS.items()},
         "cases": cases,
     }
@@ -582,6 +764,10 @@ def write(path, value, indent=1):
 
 
 if __name__ == "__main__":
-    write(HERE / "chat_templates.json", chat_cases())
+    chat_template_utils.datetime = Clock
+    if len(sys.argv) > 1:
+        json.dump(chat_cases({path: pathlib.Path(path).read_text(encoding="utf-8") for path in sys.argv[1:]}), sys.stdout)
+        sys.exit()
+    write(HERE / "chat_templates.json", chat_cases(TEMPLATES))
     write(HERE / "chat_targets.json", target_cases(), indent=None)
     write(HERE.parent / "jinja" / "testdata" / "expressions.json", expression_cases())

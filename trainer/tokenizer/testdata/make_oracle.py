@@ -4,7 +4,6 @@
 
     tokenizer.json         a byte-level BPE tokenizer of SmolLM2's kind with 2,000 merges, trained on Python's own reference manual
     oracle.json            hard texts, and for each variant of that tokenizer the ids that the library gives
-    unicode_classes.json   for every code point, what the library takes it for
     ../../weights/testdata/smollm2_texts.json  with --smollm2 MODEL.gguf (needs `pip install gguf`): the hard texts under SmolLM2's own vocabulary
 """
 
@@ -14,11 +13,15 @@ import pydoc_data.topics
 import random
 import sys
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 QWEN2 = LLAMA3.replace("{1,3}", "")
+TEKKEN = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 # Enough of other scripts that their bytes get tokens and merges; many bytes still have none.
 OTHER_SCRIPTS = [
@@ -165,6 +168,7 @@ def splitters():
         "gpt2": pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         "llama3": pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
         "qwen2": pre_tokenizers.Split(Regex(QWEN2), "isolated"),
+        "tekken": pre_tokenizers.Split(Regex(TEKKEN), "isolated"),
         "digit": digits(individual_digits=True),
         "digit runs": digits(individual_digits=False),
     }
@@ -193,34 +197,6 @@ def oracle(base):
         ids = [rng.choice(multibyte) if rng.random() < 0.8 else rng.randrange(len(base["model"]["vocab"]) + 5) for _ in range(rng.randint(0, 9))]
         out["decodings"].append({"ids": ids, "text": tokenizer.decode(ids, skip_special_tokens=False), "skipped": tokenizer.decode(ids, skip_special_tokens=True)})
     return out
-
-
-def ranges(flags):
-    """The code points whose flag is set, as a flat list: first, last, first, last, …"""
-    out = []
-    for code, flag in enumerate(flags + [False]):
-        if flag and (not out or len(out) % 2 == 0):
-            out.append(code)
-        elif not flag and len(out) % 2 == 1:
-            out.append(code - 1)
-    return out
-
-
-def unicode_classes():
-    regex = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    digits = pre_tokenizers.Digits(individual_digits=True)
-    single = Tokenizer(models.BPE(vocab={"a": 0}, merges=[]))
-    single.add_tokens([AddedToken("<x>", single_word=True, normalized=False)])
-    flags = {"letter": [], "number": [], "space": [], "digit": [], "word": []}
-    for code in range(0x110000):
-        char = "" if 0xD800 <= code < 0xE000 else chr(code)
-        whole = lambda side: bool(char) and len(regex.pre_tokenize_str(side + char + side)) == 1
-        flags["letter"].append(whole("a"))
-        flags["number"].append(whole("1"))
-        flags["space"].append(bool(char) and not (whole("a") or whole("1") or whole("!")))
-        flags["digit"].append(bool(char) and len(digits.pre_tokenize_str("a" + char + "a")) == 3)
-        flags["word"].append(bool(char) and single.encode(char + "<x>").ids != [1])
-    return {name: ranges(f) for name, f in flags.items()}
 
 
 def smollm2(path):
@@ -254,4 +230,3 @@ if __name__ == "__main__":
         base = train()
         write("tokenizer.json", base)
         write("oracle.json", oracle(base))
-        write("unicode_classes.json", unicode_classes())

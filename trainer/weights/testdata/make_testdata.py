@@ -7,6 +7,7 @@ digests of the real model's tensors, stays as it is.
 
   types.gguf, types.expected.safetensors    every tensor type: random blocks, and gguf's dequantisation of them
   llama.gguf, llama.expected.safetensors    a tiny Llama in GGUF, and its weights as transformers loads them
+  FAMILY.gguf, FAMILY.expected.safetensors  the same, in plain float types, for the other families read from GGUF
   sharded/                                  a tiny bfloat16 Llama saved by transformers in three files
   sharded.expected.safetensors              its weights in float32
   dtypes.safetensors, dtypes.expected.…     every dtype with its special values, and the same in float32
@@ -124,6 +125,56 @@ def write_llama():
     save_state(model, "llama.expected.safetensors")
 
 
+def write_family(name, gguf_architecture, config):
+    """A tiny random model of transformers as llama.cpp's converter stores it; gguf's own map names the tensors."""
+    torch.manual_seed(5)
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    writer = gguf.GGUFWriter(HERE / f"{name}.gguf", name)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    head_dim = getattr(config, "head_dim", None)
+    if head_dim:
+        writer.add_key_length(head_dim)
+        writer.add_value_length(head_dim)
+    rope = config.rope_parameters
+    writer.add_rope_freq_base(rope.get("full_attention", rope)["rope_theta"])
+    if name == "gemma3":
+        writer.add_sliding_window(config.sliding_window)
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["full_attention"]["factor"])
+    names = gguf.get_tensor_name_map(gguf_architecture, config.num_hidden_layers)
+    expected = {}
+    for key, value in model.state_dict().items():
+        if key == "lm_head.weight" and config.tie_word_embeddings:
+            continue
+        value = torch.randn_like(value) * 0.1
+        stored = value + 1 if name == "gemma3" and key.endswith("norm.weight") else value
+        expected[key] = stored.to(torch.float16).float() if value.ndim == 2 else stored.clone()
+        stored = stored.numpy().astype(numpy.float16 if value.ndim == 2 else numpy.float32)
+        writer.add_tensor(names.get_name(key, try_suffixes=(".weight", ".bias")), stored)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    safetensors.torch.save_file(expected, HERE / f"{name}.expected.safetensors")
+
+
+def write_families():
+    sizes = dict(vocab_size=20, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+                 num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-5)
+    rope = {"rope_type": "default", "rope_theta": 12345.0}
+    write_family("qwen2", gguf.MODEL_ARCH.QWEN2, transformers.Qwen2Config(rope_parameters=rope, tie_word_embeddings=True, **sizes))
+    write_family("qwen3", gguf.MODEL_ARCH.QWEN3, transformers.Qwen3Config(head_dim=10, rope_parameters=rope, **sizes))
+    write_family("gemma3", gguf.MODEL_ARCH.GEMMA3, transformers.Gemma3TextConfig(head_dim=10, sliding_window=24, rope_parameters={
+        "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}, **sizes))
+
+
 def save_state(model, name):
     state = {key: value.float().contiguous().clone() for key, value in model.state_dict().items()}
     safetensors.torch.save_file(state, HERE / name)
@@ -184,6 +235,7 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     write_types()
     write_llama()
+    write_families()
     write_sharded()
     write_dtypes()
     write_written()

@@ -41,9 +41,12 @@ func (s *State) Apply(event protocol.JobEvent) {
 	}
 }
 
-// Phase is one word for what the job does: its phase while it runs, else its status.
+// Phase is what the job does: its phase while it runs, with how far that has come where it is known, else its status.
 func (s *State) Phase() string {
 	if s.Status.Status == protocol.StatusRunning && s.Status.Phase != "" {
+		if s.Status.PhaseProgress > 0 {
+			return fmt.Sprintf("%s %.0f%%", s.Status.Phase, s.Status.PhaseProgress)
+		}
 		return string(s.Status.Phase)
 	}
 	if s.Status.Status == protocol.StatusQueued && s.Status.QueuePosition != nil {
