@@ -49,6 +49,7 @@ var rules = []rule{
 	{room: "trainer/scu", never: slices.Concat(outer, xla)},
 	{room: "trainer/tokenizer", never: slices.Concat(outer, xla)},
 	{room: "trainer/architecture", never: slices.Concat(outer, xla)},
+	{room: "trainer/durable", never: slices.Concat(outer, xla)},
 	{room: "trainer/weights", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},
 	{room: "trainer/lora", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},
 	{room: "trainer/data", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},

@@ -3,13 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 // chitchatConversation is one conversation of the chitchat corpus: bursts of messages, each burst by one sender.
@@ -57,7 +57,10 @@ func writeChitchatRows(source, target string, count int) error {
 			break
 		}
 	}
-	return writeWhole(target, rows.Bytes())
+	if err := durable.WriteBytes(target, rows.Bytes()); err != nil {
+		return fmt.Errorf("write %s: %w", target, err)
+	}
+	return nil
 }
 
 // turns joins what one sender says in a row, and ends with the assistant. A conversation of other than two people has none.
@@ -85,20 +88,4 @@ func (c chitchatConversation) turns() []chatTurn {
 		return nil
 	}
 	return turns[:min(mostTurns, len(turns)/2*2)]
-}
-
-// writeWhole makes a file appear at path whole or not at all.
-func writeWhole(path string, content []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = temporary.Write(content)
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(temporary.Name())))
-	}
-	return nil
 }

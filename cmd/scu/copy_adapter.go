@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 // weightsFile is the file of an adapter whose SHA-256 its AdapterArtifact tells.
@@ -47,7 +48,7 @@ func copyAdapter(ctx context.Context, adapter *protocol.AdapterArtifact, directo
 		err = syscall.Rename(temporary, directory) // unlike os.Rename, over an empty directory too
 	}
 	if err == nil {
-		err = syncDirectory(parent)
+		err = durable.Sync(parent)
 	}
 	if err != nil {
 		return writeFailure(directory, err)
@@ -87,7 +88,7 @@ func copyFiles(ctx context.Context, adapter *protocol.AdapterArtifact, to string
 				filepath.Join(adapter.LocalPath, name), sum, adapter.SHA256).WithHint("train it again")
 		}
 	}
-	return syncDirectory(to)
+	return durable.Sync(to)
 }
 
 // copyFile copies one regular file, synced, and returns its SHA-256 in hexadecimal.
@@ -118,16 +119,7 @@ func moveEach(names []string, from, to string) error {
 			return err
 		}
 	}
-	return syncDirectory(to)
-}
-
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer directory.Close()
-	return directory.Sync()
+	return durable.Sync(to)
 }
 
 func writeFailure(directory string, err error) error {

@@ -38,7 +38,7 @@ the model's context (or --block-size) are cut, and said to be.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if flags.dataset == "" {
-				return usageErrorf("--data is missing; name a JSONL file of rows")
+				return usageErrorf("--data is missing; name a file of rows")
 			}
 			if flags.score.BlockSize < 0 || flags.score.BlockSize == 1 {
 				return usageErrorf("--block-size is %d; it must be at least 2, or 0 for the model's context", flags.score.BlockSize)
@@ -49,7 +49,7 @@ the model's context (or --block-size) are cut, and said to be.`,
 	f := command.Flags()
 	f.StringVar(&flags.model, "model", "", "an installed name, a directory or a GGUF file (required)")
 	f.StringVar(&flags.adapter, "adapter", "", "a finished job's name, or a directory in PEFT's layout")
-	f.StringVar(&flags.dataset, "data", "", "a JSONL file of rows (required)")
+	f.StringVar(&flags.dataset, "data", "", "rows (required): a file, a directory or a pattern")
 	f.StringVar(&flags.device, "device", "cpu", "cpu or cuda")
 	f.StringVar(&flags.precision, "precision", protocol.PrecisionF32, "f32 or bf16")
 	f.IntVar(&flags.score.BlockSize, "block-size", 0, "the longest row in tokens; 0 is the model's context")

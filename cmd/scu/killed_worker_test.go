@@ -33,7 +33,7 @@ func TestAKilledWorkerGoesOn(t *testing.T) {
 	}
 	train := func(name string, more ...string) outcomeOf {
 		arguments := []string{"train", "--json", "--base-model", oracle.Load(t, "untied").ModelDirectory, "--dataset", rows, "--name", name,
-			"--set", "max_steps=300", "--set", "checkpoint_every=20", "--set", "block_size=32", "--set", "precision=f32", "--set", "eval_every=50"}
+			"--set", "max_steps=150", "--set", "checkpoint_every=20", "--set", "block_size=32", "--set", "precision=f32", "--set", "eval_every=50"}
 		return scu(t, home, append(arguments, more...)...).expect(t, 0, "")
 	}
 	undisturbed := decode[protocol.Job](t, train("undisturbed", "--wait"))
@@ -74,7 +74,7 @@ func TestAKilledWorkerGoesOn(t *testing.T) {
 		}
 	}
 	steps := decode[[]protocol.TrainingMetrics](t, scu(t, home, "metrics", "--json", "killed").expect(t, 0, ""))
-	if len(done) != 2 || len(steps) != 300 || steps[299].Step != 300 {
+	if len(done) != 2 || len(steps) != 150 || steps[149].Step != 150 {
 		t.Errorf("%d adapters, %d steps", len(done), len(steps))
 	}
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen. It is only ever used up by a failure.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // roleVariable makes the test binary another program: scu itself, or a daemon whose workers only pretend to train.
 const roleVariable = "SCU_TEST_ROLE"

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/shannon-labs/scu/trainer/durable"
 	"github.com/shannon-labs/scu/trainer/scu"
 )
 
@@ -219,7 +220,7 @@ func TestLeftoversAreRemovedAtStart(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	write(t, open(t, path), 2, 10)
-	leftover := filepath.Join(path, temporaryPrefix+"step-00000020-123")
+	leftover := filepath.Join(path, durable.TemporaryPrefix+"step-00000020-123")
 	if err := os.Mkdir(leftover, 0o700); err != nil {
 		t.Fatal(err)
 	}

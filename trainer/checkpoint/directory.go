@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 // Checkpoint is a run's state whole.
@@ -18,10 +20,7 @@ type Checkpoint struct {
 	Vectors Vectors
 }
 
-const (
-	temporaryPrefix = ".tmp-"
-	damagedPrefix   = "damaged-"
-)
+const damagedPrefix = "damaged-"
 
 // spareBytes stay free on the disk: the job store and the logs need room too.
 const spareBytes = 64 << 20
@@ -37,7 +36,7 @@ func Open(path string) (*Directory, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}
-	leftovers, err := filepath.Glob(filepath.Join(path, temporaryPrefix+"*"))
+	leftovers, err := filepath.Glob(filepath.Join(path, durable.TemporaryPrefix+"*"))
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}
@@ -51,18 +50,7 @@ func Open(path string) (*Directory, error) {
 
 // WriteFile makes content the file name beside the checkpoints, whole or not at all.
 func (d *Directory) WriteFile(name string, content []byte) error {
-	file, err := os.CreateTemp(d.path, temporaryPrefix+name+"-")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(file.Name(), filepath.Join(d.path, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return syncPath(d.path)
+	return durable.WriteBytes(filepath.Join(d.path, name), content)
 }
 
 // Path is where the checkpoints lie.
@@ -97,7 +85,7 @@ func (d *Directory) write(c *Checkpoint) (err error) {
 		return err
 	}
 	name := entryName(c.State.Step)
-	temporary, err := os.MkdirTemp(d.path, temporaryPrefix+name+"-")
+	temporary, err := os.MkdirTemp(d.path, durable.TemporaryPrefix+name+"-")
 	if err != nil {
 		return err
 	}
@@ -119,7 +107,7 @@ func (d *Directory) write(c *Checkpoint) (err error) {
 	if err := writeJSON(filepath.Join(temporary, manifestFile), m); err != nil {
 		return err
 	}
-	if err := syncPath(temporary); err != nil {
+	if err := durable.Sync(temporary); err != nil {
 		return err
 	}
 	return d.publish(temporary, filepath.Join(d.path, name))
@@ -143,10 +131,7 @@ func (d *Directory) publish(temporary, final string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Rename(temporary, final); err != nil {
-		return err
-	}
-	if err := syncPath(d.path); err != nil {
+	if err := durable.Rename(temporary, final); err != nil {
 		return err
 	}
 	return os.RemoveAll(old)
@@ -159,7 +144,7 @@ func (d *Directory) prune(keep int) error {
 	}
 	for _, entry := range entries[:max(0, len(entries)-keep)] {
 		// Under another name first: what is half-removed must not look like a checkpoint.
-		doomed := filepath.Join(d.path, temporaryPrefix+filepath.Base(entry.Path))
+		doomed := filepath.Join(d.path, durable.TemporaryPrefix+filepath.Base(entry.Path))
 		if err := os.Rename(entry.Path, doomed); err != nil {
 			return err
 		}
@@ -217,7 +202,7 @@ func (d *Directory) setAside(path string) (string, error) {
 	if err := os.Rename(path, aside); err != nil {
 		return "", err
 	}
-	return aside, syncPath(d.path)
+	return aside, durable.Sync(d.path)
 }
 
 // load reads a checkpoint and holds it against its manifest.
@@ -249,18 +234,5 @@ func writeJSON(path string, value any) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(append(text, '\n'))
-	return errors.Join(err, file.Sync(), file.Close())
-}
-
-func syncPath(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(), file.Close())
+	return durable.WriteBytes(path, append(text, '\n'))
 }

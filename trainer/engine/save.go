@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/durable"
 	"github.com/shannon-labs/scu/trainer/lora"
 )
 
@@ -36,7 +37,7 @@ func (r *run) saveAdapter(ctx context.Context, adapter *lora.Adapter, summary *p
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("save the adapter: %w", err)
 	}
-	temporary, err := os.MkdirTemp(parent, ".tmp-"+filepath.Base(output)+"-")
+	temporary, err := os.MkdirTemp(parent, durable.TemporaryPrefix+filepath.Base(output)+"-")
 	if err != nil {
 		return nil, fmt.Errorf("save the adapter: %w", err)
 	}
@@ -116,7 +117,7 @@ func publish(temporary, final string) error {
 		if err != nil {
 			return err
 		}
-		return syncPath(path)
+		return durable.Sync(path)
 	})
 	if err != nil {
 		return fmt.Errorf("save the adapter: %w", err)
@@ -124,17 +125,8 @@ func publish(temporary, final string) error {
 	if err := os.Chmod(temporary, 0o755); err != nil {
 		return fmt.Errorf("save the adapter: %w", err)
 	}
-	if err := os.Rename(temporary, final); err != nil {
+	if err := durable.Rename(temporary, final); err != nil {
 		return fmt.Errorf("save the adapter: %w", err)
 	}
-	return syncPath(filepath.Dir(final))
-}
-
-func syncPath(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return file.Sync()
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,32 +71,6 @@ func TestWriterRefusesBadTensorsAndLeavesNothing(t *testing.T) {
 		}
 		requireEmptyDirectory(t, directory)
 	}
-}
-
-func TestFailedWriteKeepsTheOldFile(t *testing.T) {
-	t.Parallel()
-	directory := t.TempDir()
-	path := filepath.Join(directory, "kept")
-	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	failure := errors.New("disk full")
-	err := replaceFile(path, func(w io.Writer) error {
-		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
-			return err
-		}
-		return failure
-	})
-	if !errors.Is(err, failure) {
-		t.Errorf("got %v, want the write's failure", err)
-	}
-	if content, err := os.ReadFile(path); err != nil || string(content) != "old" {
-		t.Errorf("the old file holds %q (%v)", content, err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	requireEmptyDirectory(t, directory)
 }
 
 func TestWriteIntoAMissingDirectoryFails(t *testing.T) {

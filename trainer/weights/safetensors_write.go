@@ -9,9 +9,10 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 // Tensor is a named float32 array to be written.
@@ -33,7 +34,8 @@ func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	err = replaceFile(path, func(w io.Writer) error {
+	err = durable.WriteFile(path, func(file *os.File) error {
+		w := bufio.NewWriterSize(file, readChunk)
 		if _, err := w.Write(header); err != nil {
 			return err
 		}
@@ -42,7 +44,7 @@ func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string)
 				return err
 			}
 		}
-		return nil
+		return w.Flush()
 	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -103,57 +105,4 @@ func writeFloat32s(w io.Writer, values []float32) error {
 		}
 	}
 	return nil
-}
-
-// replaceFile makes write's output the content of path, atomically and durably.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	directory := filepath.Dir(path)
-	temporary, err := createTemporary(directory, filepath.Base(path))
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			temporary.Close()
-			os.Remove(temporary.Name())
-		}
-	}()
-	buffered := bufio.NewWriterSize(temporary, readChunk)
-	if err := write(buffered); err != nil {
-		return err
-	}
-	if err := buffered.Flush(); err != nil {
-		return err
-	}
-	if err := temporary.Sync(); err != nil {
-		return err
-	}
-	if err := temporary.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary.Name(), path); err != nil {
-		return err
-	}
-	return syncDirectory(directory)
-}
-
-// createTemporary makes a new hidden file beside its final name. Its mode is left to the umask, unlike os.CreateTemp's
-// 0600, because the rename keeps it.
-func createTemporary(directory, base string) (*os.File, error) {
-	for attempt := 0; ; attempt++ {
-		name := filepath.Join(directory, fmt.Sprintf(".%s.%d-%d.partial", base, os.Getpid(), attempt))
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if !errors.Is(err, os.ErrExist) {
-			return file, err
-		}
-	}
-}
-
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer directory.Close()
-	return directory.Sync()
 }

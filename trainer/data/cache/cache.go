@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 // Options says how a cache behaves. The zero value will do.
@@ -139,7 +141,7 @@ func (c *Cache) unlock(lock *flock.Flock) {
 // store writes an entry and makes room for it.
 func (c *Cache) store(key Key, entry *Entry) {
 	path := c.entryPath(key)
-	err := publish(path, func(file *os.File) error {
+	err := durable.WriteFile(path, func(file *os.File) error {
 		if err := writeEntry(file, entry); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/shannon-labs/scu/trainer/data"
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 // entryFor makes an entry whose content tells its name, of files samples that take
@@ -207,7 +208,7 @@ func TestLeastRecentlyUsedGoesFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	abandoned := filepath.Join(directory, entriesFolder, temporaryPrefix+"1")
+	abandoned := filepath.Join(directory, entriesFolder, durable.TemporaryPrefix+"1")
 	if err := os.WriteFile(abandoned, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 // identity tells whether a file is the one that it was. A change of content always
@@ -101,10 +103,7 @@ func recall(memo string) (remembered, bool) {
 func (c *Cache) remember(memo string, known remembered) {
 	text, err := json.Marshal(known)
 	if err == nil {
-		err = publish(memo, func(file *os.File) error {
-			_, err := file.Write(text)
-			return err
-		})
+		err = durable.WriteBytes(memo, text)
 	}
 	if err != nil {
 		c.options.Warn(fmt.Sprintf("the digest of %s is not remembered, so the file is read once more each time: %v", known.Path, err))

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 const (
@@ -51,7 +53,7 @@ func (c *Cache) evict(keep string) error {
 	var gone []string
 	total := int64(0)
 	for _, entry := range entries {
-		if strings.HasPrefix(filepath.Base(entry.path), temporaryPrefix) {
+		if strings.HasPrefix(filepath.Base(entry.path), durable.TemporaryPrefix) {
 			if time.Since(entry.used) > abandonedAfter {
 				gone = append(gone, entry.path)
 			}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,7 +51,7 @@ func content(t *testing.T, file File) string {
 // leftovers lists the temporary files in a cache.
 func leftovers(t *testing.T, options Options) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(options.CacheDir, "*", temporaryPrefix+"*"))
+	found, err := filepath.Glob(filepath.Join(options.CacheDir, "*", durable.TemporaryPrefix+"*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +293,7 @@ func TestStaleTemporaryFilesAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, age := range map[string]time.Duration{"old": 48 * time.Hour, "new": 0} {
-		path := filepath.Join(files, temporaryPrefix+name)
+		path := filepath.Join(files, durable.TemporaryPrefix+name)
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}

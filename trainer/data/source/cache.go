@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/shannon-labs/scu/trainer/durable"
 )
 
 // cache is the directory of fetched files:
@@ -77,9 +79,6 @@ func (c cache) file(e *entry, name string) (File, error) {
 	return File{Path: path, Name: name, Format: e.Format, Compression: e.Compression, Size: info.Size(), Modified: info.ModTime()}, nil
 }
 
-// temporaryPrefix begins the names of files that are being written.
-const temporaryPrefix = ".fetching-"
-
 // staleAfter is how long after its last write a temporary file is taken for one
 // that a killed process left behind.
 const staleAfter = 24 * time.Hour
@@ -102,7 +101,7 @@ func (c cache) write(directory string, response *http.Response, expected, maximu
 		return w, fmt.Errorf("the cache: %w", err)
 	}
 	removeStale(directory)
-	file, err := os.CreateTemp(directory, temporaryPrefix)
+	file, err := os.CreateTemp(directory, durable.TemporaryPrefix)
 	if err != nil {
 		return w, fmt.Errorf("the cache: %w", err)
 	}
@@ -132,13 +131,13 @@ func tooLarge(maximum int64) error {
 func (w written) moveTo(path string) error {
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
-		err = os.Rename(w.path, path)
+		err = durable.Rename(w.path, path)
 	}
 	if err != nil {
 		os.Remove(w.path) // nothing refers to it
 		return fmt.Errorf("the cache: %w", err)
 	}
-	return syncDirectory(filepath.Dir(path))
+	return nil
 }
 
 // removeStale removes what killed processes left behind. What cannot be removed
@@ -149,7 +148,7 @@ func removeStale(directory string) {
 		return
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), temporaryPrefix) && time.Since(info.ModTime()) > staleAfter {
+		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), durable.TemporaryPrefix) && time.Since(info.ModTime()) > staleAfter {
 			os.Remove(filepath.Join(directory, e.Name()))
 		}
 	}
@@ -179,27 +178,7 @@ func writeJSON(path string, value any) error {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return fmt.Errorf("the cache: %w", err)
 	}
-	file, err := os.CreateTemp(directory, temporaryPrefix)
-	if err != nil {
-		return fmt.Errorf("the cache: %w", err)
-	}
-	_, err = file.Write(text)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		os.Remove(file.Name()) // nothing refers to it
-		return fmt.Errorf("the cache: %w", err)
-	}
-	return written{path: file.Name()}.moveTo(path)
-}
-
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("the cache: %w", err)
-	}
-	if err := errors.Join(directory.Sync(), directory.Close()); err != nil {
+	if err := durable.WriteBytes(path, text); err != nil {
 		return fmt.Errorf("the cache: %w", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -106,15 +107,7 @@ func place(from, to string) error {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	directory, err := os.Open(parent)
-	if err != nil {
-		return err
-	}
-	defer directory.Close()
-	return directory.Sync()
+	return durable.Rename(from, to)
 }
 
 // removeLeftovers removes what an installation left that was killed. The lock is held, so nobody works there.
