@@ -40,6 +40,7 @@ func TestDetect(t *testing.T) {
 		`{"instruction":"u","input":"i","output":"a"}`:                      {Row{Kind: Instruction, Prompt: "u\n\ni", Completion: "a"}, Fields{Instruction: "instruction", Input: "input", Output: "output"}},
 		`{"instruction":"u","context":"i","response":"a","id":1}`:           {Row{Kind: Instruction, Prompt: "u\n\ni", Completion: "a"}, Fields{Instruction: "instruction", Input: "context", Output: "response"}},
 		`{"instruction":"u","context":" ","response":"a"}`:                  {Row{Kind: Instruction, Prompt: "u", Completion: "a"}, Fields{Instruction: "instruction", Input: "context", Output: "response"}},
+		`{"instruction":"u","input":"\n\t","output":"a"}`:                   {Row{Kind: Instruction, Prompt: "u", Completion: "a"}, Fields{Instruction: "instruction", Input: "input", Output: "output"}},
 		`{"system_prompt":"s","question":"u","response":"a"}`:               {Row{Kind: Messages, Messages: underSystem}, Fields{System: "system_prompt", Instruction: "question", Output: "response"}},
 		`{"system_prompt":"","question":"u","response":"a"}`:                {Row{Kind: Instruction, Prompt: "u", Completion: "a"}, Fields{System: "system_prompt", Instruction: "question", Output: "response"}},
 		`{"messages":[{"role":"user","content":"u"}],"prompt":"u"}`:         {Row{Kind: Messages, Messages: userAndAssistant[:1]}, Fields{Messages: "messages"}},

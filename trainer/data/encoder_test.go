@@ -158,7 +158,7 @@ func TestEncodeAllWithoutTargets(t *testing.T) {
 		"no rows":       {nil, EncoderOptions{}, []string{"there are no rows"}},
 		"cut away":      {[]Row{pair}, EncoderOptions{BlockSize: 4}, []string{"1 have all their targets cut away at block_size 4", "longest row has 8 tokens", "raise block_size"}},
 		"dropped":       {[]Row{pair}, EncoderOptions{BlockSize: 4, Overlong: Drop}, []string{"1 are longer than block_size 4 and dropped"}},
-		"nothing taken": {[]Row{{Kind: Text, Text: "ab"}}, EncoderOptions{TrainOn: TrainAssistant}, []string{`1 hold nothing that train_on "assistant" takes`}},
+		"nothing taken": {[]Row{{File: "a.jsonl", Number: 7, Kind: Text, Text: "ab"}}, EncoderOptions{TrainOn: TrainAssistant}, []string{`1 hold nothing that train_on "assistant" takes`, "the first without a target: row 7 of a.jsonl"}},
 		"mixed":         {[]Row{pair, {Kind: Text, Text: "ab"}}, EncoderOptions{BlockSize: 4, TrainOn: TrainCompletion}, []string{"in 2 rows", "1 have all", "1 hold nothing"}},
 	} {
 		c.options.BOS, c.options.EOS = bos, eos

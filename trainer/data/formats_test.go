@@ -99,7 +99,7 @@ func TestJSONLayoutErrors(t *testing.T) {
 		row     int
 		want    string
 	}{
-		"two lists":          {`{"train":[{"text":"a"}],"test":[{"text":"b"}]}`, 1, `two lists of objects, "train" and "test"`},
+		"two lists":          {`{"train":[{"text":"a"}],"test":[{"text":"b"}]}`, 0, `two lists of objects, "train" and "test"`},
 		"columns":            {`{"text":["a","b"]}`, 1, `field "text" must be a string, not list`},
 		"empty member":       {`{"data":[]}`, 1, `no usable field: it holds "data" (list)`},
 		"nested":             {`{"data":{"train":[{"text":"a"}]}}`, 1, `no usable field: it holds "data" (object)`},

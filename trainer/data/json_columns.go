@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // jsonColumns are the members of a JSON object.
@@ -57,7 +58,10 @@ func (c jsonColumns) blank(name string) bool {
 	}
 	raw := c.members[name]
 	switch jsonType(raw) {
-	case "string", "list", "object":
+	case "string":
+		value, err := c.text(name)
+		return err == nil && strings.TrimSpace(value) == ""
+	case "list", "object":
 		return len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0
 	}
 	return false

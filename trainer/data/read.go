@@ -120,7 +120,7 @@ func (r *Reader) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		switch {
 		case total > 0:
 		case len(r.files) == 1:
-			yield(Row{}, fmt.Errorf("data file %s holds no rows: it is empty or blank; give a file with at least one row", r.files[0].Name))
+			yield(Row{}, fmt.Errorf("data file %s holds no rows; give a file with at least one", r.files[0].Name))
 		default:
 			yield(Row{}, fmt.Errorf("none of the %d data files holds a row, the first of them %s; give at least one row", len(r.files), r.files[0].Name))
 		}

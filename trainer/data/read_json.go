@@ -72,6 +72,7 @@ func (e *elementReader) wrapped(yield func(Row, error) bool) error {
 			continue
 		}
 		if taken != "" {
+			e.number = 0 // it is about the file, not about a row
 			return fmt.Errorf("the file has two lists of objects, %q and %q; give a file with one", taken, key)
 		}
 		taken = key.(string)

@@ -119,7 +119,7 @@ func TestParquetErrors(t *testing.T) {
 		row  int
 		want string
 	}{
-		"null_text":      {2, `it holds "text" (null)`},
+		"null_text":      {2, `it holds "text" (null) and begins text: null;`},
 		"null_content":   {1, `message 2: field "content" must be a string, not null`},
 		"null_message":   {1, `message 1: it must be an object with a role and a text, not null`},
 		"zero_weight":    {1, `message 2: "weight" leaves a single message out`},

@@ -86,7 +86,7 @@ func (e *Encoder) noTargets(r Report) error {
 	if r.Rows == 0 {
 		return errors.New("there are no rows to train on; give a data file with at least one row")
 	}
-	message := fmt.Sprintf("no target token is left in %d rows, so there is nothing to train on:", r.Rows)
+	message := fmt.Sprintf("no target token is left in %d rows:", r.Rows)
 	if r.Dropped > 0 {
 		message += fmt.Sprintf(" %d are longer than block_size %d and dropped (the longest row has %d tokens; raise block_size, or set overlong to %s);", r.Dropped, e.options.BlockSize, r.Longest, Truncate)
 	}
@@ -95,6 +95,9 @@ func (e *Encoder) noTargets(r Report) error {
 	}
 	if bare := r.WithoutTargets - r.TargetsCutAway; bare > 0 {
 		message += fmt.Sprintf(" %d hold nothing that train_on %q takes (an assistant turn, a completion, or a text of more than one token; set train_on to %s or check the rows);", bare, e.options.TrainOn, TrainAll)
+	}
+	if len(r.FirstWithoutTargets) > 0 {
+		message += fmt.Sprintf(" the first without a target: %s;", nameRows(r.FirstWithoutTargets))
 	}
 	return errors.New(message[:len(message)-1])
 }

@@ -121,6 +121,9 @@ func (c tableColumns) describe() (held []string, begins string) {
 
 // excerptOfCell shows a cell's start; what is not UTF-8 in it is replaced.
 func excerptOfCell(cell any) string {
+	if cell == nil {
+		return cellType(cell)
+	}
 	if text, ok := cell.(string); ok && len(text) > 2*excerptLength {
 		cell = text[:2*excerptLength]
 	}

@@ -222,7 +222,20 @@ func TestEstimateSettlesThePrior(t *testing.T) {
 	if len(plan.Warnings) != 0 {
 		t.Errorf("warnings %v", plan.Warnings)
 	}
-	if len(plan.RowForms) != 1 || !strings.Contains(plan.RowForms[0], "60 rows") {
+	if len(plan.RowForms) != 1 || plan.RowForms[0] != `60 rows: text from "text"` {
+		t.Errorf("row forms %q", plan.RowForms)
+	}
+}
+
+func TestAPlanTellsTheFormOfTextFiles(t *testing.T) {
+	t.Parallel()
+	spec := tinySpec(t, map[string]any{"block_size": 64})
+	spec.TrainData = writeRows(t, "rows.txt", "one document\n\nand another\n")
+	plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	if len(plan.RowForms) != 1 || plan.RowForms[0] != "2 rows: text from the documents of text files" {
 		t.Errorf("row forms %q", plan.RowForms)
 	}
 }

@@ -88,7 +88,12 @@ func (l *setLoader) tokenise(ctx context.Context) (*Set, error) {
 		return nil, err
 	}
 	if len(val) > 0 {
-		if set.Val, set.ValReport, err = encoder.EncodeAll(ctx, val, l.options.Progress); err != nil {
+		set.Val, set.ValReport, err = encoder.EncodeAll(ctx, val, l.options.Progress)
+		switch {
+		case err != nil && l.options.Val == "" && set.ValReport.Rows > 0:
+			// They have no target; that chance picked such rows is no fault of the data. The report warns of them.
+			set.ValRows = 0
+		case err != nil:
 			return nil, fmt.Errorf("held-out rows: %w", err)
 		}
 	}

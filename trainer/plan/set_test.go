@@ -157,6 +157,33 @@ func TestACacheThatFailsStopsNoJob(t *testing.T) {
 	}
 }
 
+// TestHeldOutRowsWithoutATarget: rows that a split picks by chance stop no job, and those that the user names do.
+func TestHeldOutRowsWithoutATarget(t *testing.T) {
+	t.Parallel()
+	source, config := openTiny(t), setConfig()
+	config.ValFraction = 0.001 // one row
+	bare := writeRows(t, "bare.jsonl", `{"text":""}`+"\n")
+	options := SetOptions{Train: writeRows(t, "rows.jsonl", textRows(3)+`{"text":""}`+"\n"), Config: &config}
+	met := false
+	for config.DataSeed = range int64(40) {
+		set := mustLoadSet(t, source, options)
+		if len(set.Val) > 0 {
+			continue
+		}
+		met = true
+		if warnings := strings.Join(set.Warnings(64), "\n"); set.ValRows != 0 || set.TrainRows != 3 || !strings.Contains(warnings, "1 of 1 held-out rows have no target token") {
+			t.Errorf("seed %d: %d and %d rows, warnings %q", config.DataSeed, set.TrainRows, set.ValRows, warnings)
+		}
+	}
+	if !met {
+		t.Error("no seed holds out the row without a target")
+	}
+	options.Val = bare
+	if _, err := LoadSet(t.Context(), source, options); err == nil || !strings.Contains(err.Error(), "held-out rows: no target token is left in 1 rows") {
+		t.Errorf("got error %v", err)
+	}
+}
+
 func TestProgressOfTokenising(t *testing.T) {
 	t.Parallel()
 	config := setConfig()

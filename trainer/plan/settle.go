@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 
 	"github.com/shannon-labs/scu/protocol"
@@ -26,7 +25,7 @@ func Settle(config protocol.SCUConfig, reasons map[string]string, arch architect
 		p.TotalSteps = max(1, int(math.Ceil(config.Epochs*float64(stepsPerEpoch))))
 	}
 	for _, d := range set.Detected {
-		p.RowForms = append(p.RowForms, fmt.Sprintf("%d rows of %v", d.Rows, d.Fields))
+		p.RowForms = append(p.RowForms, d.String())
 	}
 	p.Warnings = set.Warnings(config.BlockSize)
 	if set.ValRows == 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -102,22 +103,43 @@ func concatenate(a, b value) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return left + right, nil
+	return joinTexts("'~'", []string{left, right}, "")
+}
+
+// joinTexts joins strings unless the result is longer than maximumText: a few
+// loops could otherwise double a text until memory is exhausted. what is doing it.
+func joinTexts(what string, parts []string, separator string) (value, error) {
+	size := len(separator) * max(len(parts)-1, 0)
+	for _, part := range parts {
+		size += len(part)
+	}
+	if size > maximumText {
+		return nil, fmt.Errorf("%s makes a string of more than %d bytes", what, maximumText)
+	}
+	return strings.Join(parts, separator), nil
+}
+
+// joinItems is joinTexts for lists and tuples.
+func joinItems[S ~[]any](a, b S) (value, error) {
+	if len(a)+len(b) > maximumItems {
+		return nil, fmt.Errorf("'+' makes a list of more than %d items", maximumItems)
+	}
+	return slices.Concat(a, b), nil
 }
 
 func join(a, b value) (value, error) {
 	switch x := a.(type) {
 	case string:
 		if y, ok := b.(string); ok {
-			return x + y, nil
+			return joinTexts("'+'", []string{x, y}, "")
 		}
 	case []any:
 		if y, ok := b.([]any); ok {
-			return append(append([]any{}, x...), y...), nil
+			return joinItems(x, y)
 		}
 	case tuple:
 		if y, ok := b.(tuple); ok {
-			return append(append(tuple{}, x...), y...), nil
+			return joinItems(x, y)
 		}
 	}
 	return nil, operandError("+", a, b)

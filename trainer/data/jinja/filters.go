@@ -205,7 +205,7 @@ func filterJoin(v value, given callArguments) (value, error) {
 			return nil, err
 		}
 	}
-	return strings.Join(parts, separator), nil
+	return joinTexts("join", parts, separator)
 }
 
 func filterItems(v value, given callArguments) (value, error) {

@@ -268,5 +268,5 @@ func joinMethod(s string, given callArguments) (value, error) {
 		}
 		parts[i] = part
 	}
-	return strings.Join(parts, s), nil
+	return joinTexts("join", parts, s)
 }

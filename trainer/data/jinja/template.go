@@ -100,6 +100,9 @@ const maximumDepth = 200
 // maximumText bounds what a template can make out of small input, in bytes.
 const maximumText = 1 << 28
 
+// maximumItems bounds a list that is made of two, likewise.
+const maximumItems = 1_000_000
+
 // maximumPasses bounds the passes of all loops of one rendering together; loops
 // inside loops could otherwise run for days.
 const maximumPasses = 1_000_000

@@ -57,6 +57,23 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestWhatIsJoinedIsBounded: a template cannot double a text or a list until memory is exhausted.
+func TestWhatIsJoinedIsBounded(t *testing.T) {
+	t.Parallel()
+	variables := map[string]any{"half": strings.Repeat("a", maximumText/2+1), "list": make([]any, maximumItems/2+1)}
+	for source, want := range map[string]string{
+		"{{ half + half }}":             "'+' makes a string of more than 268435456 bytes",
+		"{{ half ~ half }}":             "'~' makes a string",
+		"{{ [half, half] | join }}":     "join makes a string",
+		"{{ half.join(['', '', '']) }}": "join makes a string",
+		"{{ (list + list) | length }}":  "'+' makes a list of more than 1000000 items",
+	} {
+		if _, err := renderSource(source, variables); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want %q", source, err, want)
+		}
+	}
+}
+
 func TestRaisedError(t *testing.T) {
 	t.Parallel()
 	_, err := renderSource("{% if true %}{{ raise_exception('Roles must alternate') }}{% endif %}", nil)
