@@ -13,6 +13,7 @@ import (
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/rpc"
 	"github.com/shannon-labs/scu/trainer/engine"
+	"github.com/shannon-labs/scu/trainer/plan"
 )
 
 // evalFlags are the flags of `scu eval` as given.
@@ -49,11 +50,13 @@ the model's context (or --block-size) are cut, and said to be.`,
 	f := command.Flags()
 	f.StringVar(&flags.model, "model", "", "an installed name, a directory or a GGUF file (required)")
 	f.StringVar(&flags.adapter, "adapter", "", "a finished job's name, or a directory in PEFT's layout")
-	f.StringVar(&flags.dataset, "data", "", "rows (required): a file, a directory or a pattern")
+	f.StringVar(&flags.dataset, "data", "", "rows (required): a file, a directory, a pattern, an https:// address, or a data set on the Hub")
 	f.StringVar(&flags.device, "device", "cpu", "cpu or cuda")
 	f.StringVar(&flags.precision, "precision", protocol.PrecisionF32, "f32 or bf16")
 	f.IntVar(&flags.score.BlockSize, "block-size", 0, "the longest row in tokens; 0 is the model's context")
 	f.StringVar(&flags.score.TrainOn, "train-on", protocol.TrainOnAuto, "which tokens count: auto, all, completion, assistant, last_assistant")
+	f.StringToStringVar(&flags.score.Fields, "fields", nil, "what the fields of a row are called, as prompt=question,completion=answer")
+	f.StringVar(&flags.score.DocumentSeparator, "document-separator", "", "what parts the documents of a text file; empty means runs of blank lines")
 	f.BoolVar(&flags.score.PerRow, "per-row", false, "give each row's nll and target tokens as well")
 	return command
 }
@@ -67,8 +70,17 @@ func (c *console) eval(ctx context.Context, flags evalFlags) error {
 		return err
 	}
 	defer session.Close()
+	home, err := rpc.Home()
+	if err != nil {
+		return err
+	}
+	flags.score.CacheDir = plan.CacheDirectory(home)
+	dataset, err := resolveData(flags.dataset)
+	if err != nil {
+		return err
+	}
 	done := c.countUp("scoring", &flags.score)
-	score, err := session.Score(ctx, flags.dataset, flags.score)
+	score, err := session.Score(ctx, dataset, flags.score)
 	done()
 	if err != nil {
 		return err

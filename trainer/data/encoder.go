@@ -152,17 +152,6 @@ func (e *Encoder) detectSpecial() {
 	e.prefix = added
 }
 
-// Encode turns one row into samples: usually one, several when it is split, and
-// none when it is dropped. A sample may have no target; EncodeAll counts those.
-func (e *Encoder) Encode(row Row) ([]Sample, error) {
-	whole, err := e.encodeWhole(row)
-	if err != nil {
-		return nil, err
-	}
-	samples, _ := e.cut(row.Kind, whole)
-	return samples, nil
-}
-
 // encodeWhole encodes a row without regard to the block size.
 func (e *Encoder) encodeWhole(row Row) (Sample, error) {
 	var tokens []int32

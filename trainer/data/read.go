@@ -127,28 +127,6 @@ func (r *Reader) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	}
 }
 
-// Read goes through the rows of what is on this machine: a file, a directory or a
-// pattern. See Open and Rows.
-func Read(path string) iter.Seq2[Row, error] {
-	r, err := Open(context.Background(), path, ReadOptions{})
-	if err != nil {
-		return failed(err)
-	}
-	return r.Rows(context.Background())
-}
-
-// ReadFile reads all rows; see Read.
-func ReadFile(path string) ([]Row, error) {
-	var rows []Row
-	for row, err := range Read(path) {
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
-}
-
 // failed is the sequence that holds only an error.
 func failed(err error) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) { yield(Row{}, err) }

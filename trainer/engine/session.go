@@ -116,15 +116,23 @@ type Score struct {
 
 // ScoreOptions says how rows become targets.
 type ScoreOptions struct {
-	TrainOn   string // as in protocol.SCUConfig
-	BlockSize int    // longest row in tokens; 0 is the model's context
+	TrainOn           string            // as in protocol.SCUConfig
+	Fields            map[string]string // likewise
+	DocumentSeparator string            // likewise
+	CacheDir          string            // where rows that are fetched are kept; empty means that only local ones can be read
+
+	BlockSize int // longest row in tokens; 0 is the model's context
 	PerRow    bool
 	Progress  func(done, total int) // after each batch, in batches; may be nil
 }
 
-// Score computes the loss of every row of a file, each as a sequence of its own.
-func (s *Session) Score(ctx context.Context, path string, o ScoreOptions) (*Score, error) {
-	rows, samples, report, err := s.encode(ctx, path, o)
+// Score computes the loss of every row of a data set (see data.Open for what names one), each as a sequence of its own.
+func (s *Session) Score(ctx context.Context, name string, o ScoreOptions) (*Score, error) {
+	rows, warnings, err := readRows(ctx, name, o)
+	if err != nil {
+		return nil, explain(err)
+	}
+	samples, report, err := s.encode(ctx, rows, o)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -155,7 +163,7 @@ func (s *Session) Score(ctx context.Context, path string, o ScoreOptions) (*Scor
 			o.Progress(done+1, len(batches))
 		}
 	}
-	score := &Score{Rows: len(rows), Warnings: report.Warnings("scored", s.blockSize(o))}
+	score := &Score{Rows: len(rows), Warnings: append(warnings, report.Warnings("scored", s.blockSize(o))...)}
 	for _, row := range byRow {
 		score.NLL += row.NLL
 		score.TargetTokens += row.TargetTokens
@@ -177,21 +185,40 @@ func (s *Session) blockSize(o ScoreOptions) int {
 	return s.source.Config.ContextLength
 }
 
-func (s *Session) encode(ctx context.Context, path string, o ScoreOptions) ([]data.Row, []data.Sample, data.Report, error) {
-	rows, err := data.ReadFile(path)
-	if err != nil {
-		return nil, nil, data.Report{}, protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
+// readRows reads all rows of a data set, with what reading left out or is doubtful of.
+func readRows(ctx context.Context, name string, o ScoreOptions) ([]data.Row, []string, error) {
+	options, failure := plan.ReadOptions(&protocol.SCUConfig{Fields: o.Fields, DocumentSeparator: o.DocumentSeparator}, o.CacheDir)
+	if failure != nil {
+		return nil, nil, failure
 	}
+	reader, err := data.Open(ctx, name, options)
+	if err != nil {
+		return nil, nil, protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
+	}
+	var rows []data.Row
+	for row, err := range reader.Rows(ctx) {
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, nil, protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, reader.Warnings(), nil
+}
+
+func (s *Session) encode(ctx context.Context, rows []data.Row, o ScoreOptions) ([]data.Sample, data.Report, error) {
 	config := &protocol.SCUConfig{TrainOn: o.TrainOn, BlockSize: s.blockSize(o), Overlong: protocol.OverlongTruncate}
 	encoder, err := plan.NewEncoder(s.source, config, rows)
 	if err != nil {
-		return nil, nil, data.Report{}, err
+		return nil, data.Report{}, err
 	}
 	samples, report, err := encoder.EncodeAll(ctx, rows, nil)
 	if err != nil {
-		return nil, nil, report, protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
+		return nil, report, protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
 	}
-	return rows, samples, report, nil
+	return samples, report, nil
 }
 
 // generationStep is by how many tokens the room for an answer grows: each size is one more program to compile.

@@ -17,7 +17,7 @@ type Set struct {
 	TrainRows, ValRows     int
 	TrainReport, ValReport data.Report
 	Overlap                int             // held-out rows that are among the training rows too
-	Detected               []data.Detected // the forms of the rows, those of the training data first
+	Detected, ValDetected  []data.Detected // the forms of the rows; a split's are all in the first
 	ReadWarnings           []string        // what reading left out or is doubtful of
 	FromCache              bool            // the rows were tokenised before, by this job or another
 }
@@ -101,31 +101,30 @@ func (l *setLoader) tokenise(ctx context.Context) (*Set, error) {
 }
 
 func (l *setLoader) readSplit(ctx context.Context, set *Set) (train, val []data.Row, err error) {
-	if train, err = l.readAll(ctx, l.options.Train, set); err != nil {
+	if train, set.Detected, err = l.readAll(ctx, l.options.Train, set); err != nil {
 		return nil, nil, err
 	}
 	if l.options.Val != "" {
-		val, err = l.readAll(ctx, l.options.Val, set)
+		val, set.ValDetected, err = l.readAll(ctx, l.options.Val, set)
 		return train, val, err
 	}
 	return data.Split(train, l.options.Config.ValFraction, l.options.Config.DataSeed)
 }
 
-func (l *setLoader) readAll(ctx context.Context, spec string, set *Set) ([]data.Row, error) {
+func (l *setLoader) readAll(ctx context.Context, spec string, set *Set) ([]data.Row, []data.Detected, error) {
 	reader, err := data.Open(ctx, spec, l.read)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var rows []data.Row
 	for row, err := range reader.Rows(ctx) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rows = append(rows, row)
 	}
-	set.Detected = append(set.Detected, reader.Detected()...)
 	set.ReadWarnings = append(set.ReadWarnings, reader.Warnings()...)
-	return rows, nil
+	return rows, reader.Detected(), nil
 }
 
 // NewEncoder makes the encoder of a model's rows. The model's chat template is looked at only if some row needs it, so

@@ -46,7 +46,7 @@ type keyFile struct {
 // setDetails is what the cache keeps of a Set besides its samples and reports.
 type setDetails struct {
 	TrainRows, ValRows, Overlap int
-	Detected                    []data.Detected
+	Detected, ValDetected       []data.Detected
 	ReadWarnings                []string
 }
 
@@ -139,7 +139,7 @@ func build() string {
 }
 
 func entryOf(set *Set) (*cache.Entry, error) {
-	details, err := json.Marshal(setDetails{set.TrainRows, set.ValRows, set.Overlap, set.Detected, set.ReadWarnings})
+	details, err := json.Marshal(setDetails{set.TrainRows, set.ValRows, set.Overlap, set.Detected, set.ValDetected, set.ReadWarnings})
 	if err != nil {
 		return nil, fmt.Errorf("keep an encoded data set: %w", err)
 	}
@@ -155,7 +155,7 @@ func setOf(entry *cache.Entry, hit bool) (*Set, error) {
 	}
 	return &Set{
 		Train: entry.Train.Samples, Val: entry.Val.Samples, TrainReport: entry.Train.Report, ValReport: entry.Val.Report,
-		TrainRows: details.TrainRows, ValRows: details.ValRows, Overlap: details.Overlap, Detected: details.Detected,
+		TrainRows: details.TrainRows, ValRows: details.ValRows, Overlap: details.Overlap, Detected: details.Detected, ValDetected: details.ValDetected,
 		ReadWarnings: details.ReadWarnings, FromCache: hit,
 	}, nil
 }

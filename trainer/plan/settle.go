@@ -27,6 +27,9 @@ func Settle(config protocol.SCUConfig, reasons map[string]string, arch architect
 	for _, d := range set.Detected {
 		p.RowForms = append(p.RowForms, d.String())
 	}
+	for _, d := range set.ValDetected {
+		p.RowForms = append(p.RowForms, "held out: "+d.String())
+	}
 	p.Warnings = set.Warnings(config.BlockSize)
 	if set.ValRows == 0 {
 		p.Warnings = append(p.Warnings, "no rows are held out, so what the adapter gains on unseen text is not measured; give val_data or a val_fraction")
