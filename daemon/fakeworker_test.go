@@ -29,7 +29,12 @@ func fakeWorker() {
 	temporary := filepath.Join(filepath.Dir(start.Output), ".tmp-"+filepath.Base(start.Output))
 	must(os.Mkdir(temporary, 0o700))
 	say(frame.Event{Phase: &frame.Phase{Phase: protocol.PhaseLoading}})
-	say(frame.Event{Plan: &protocol.Plan{Config: start.Config, TotalSteps: s.Steps, TargetTokens: 100}})
+	if start.Config.PriorSigma != 0 {
+		must(fmt.Errorf("started with prior_sigma %g, which is a plan's and not what was asked for", start.Config.PriorSigma))
+	}
+	settled := start.Config
+	settled.PriorSigma = 0.5
+	say(frame.Event{Plan: &protocol.Plan{Config: settled, TotalSteps: s.Steps, TargetTokens: 100}})
 	say(frame.Event{Log: &frame.Log{Message: "model " + start.Model + " on " + start.Device}})
 	say(frame.Event{Phase: &frame.Phase{Phase: protocol.PhaseTraining}})
 	for step := start.Told + 1; step <= s.Steps; step++ {

@@ -16,7 +16,7 @@ func refusal(err error) error {
 	var reused *store.RequestReusedError
 	switch {
 	case errors.As(err, &moved):
-		return protocol.NewError(protocol.CodeConflict, "job %s is %s and cannot become %s", moved.JobID, moved.From, moved.To)
+		return overtaken(moved)
 	case errors.As(err, &taken):
 		return protocol.NewError(protocol.CodeConflict, "the name %q belongs to job %s, which is %s", taken.Name, taken.JobID, taken.Status).
 			WithHint("choose another name, or wait until that job is done, or cancel it: scu cancel %s", taken.JobID)
@@ -32,6 +32,18 @@ func refusal(err error) error {
 		return protocol.NewError(protocol.CodeInternal, "%v", err)
 	}
 	return err
+}
+
+// overtaken says why a job that is in one state cannot be brought to another, in the words of who asked for it.
+func overtaken(moved *store.TransitionError) *protocol.Error {
+	switch moved.To {
+	case protocol.StatusCancelled:
+		return protocol.NewError(protocol.CodeConflict, "job %s is %s already, so there is nothing to cancel", moved.JobID, moved.From)
+	case protocol.StatusQueued:
+		return protocol.NewError(protocol.CodeConflict, "job %s is %s; only a failed or a cancelled job can be tried again", moved.JobID, moved.From).
+			WithHint("submit a new job with: scu train")
+	}
+	return protocol.NewError(protocol.CodeConflict, "job %s is %s and cannot become %s", moved.JobID, moved.From, moved.To)
 }
 
 // asProtocolError is what a job's error column can hold.

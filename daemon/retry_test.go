@@ -35,11 +35,19 @@ func TestAFailedJobGoesOnUnderItsName(t *testing.T) {
 			}
 		}
 	}
+	beginning := int64(0)
+	subscription, err := client.Subscribe(t.Context(), failed.JobID, &beginning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, ended := read(t, subscription, 0, never); !ended || last != int64(len(allEvents(t, client, failed.JobID))) {
+		t.Errorf("followed from the beginning to cursor %d, past the failure to the end: %v", last, ended)
+	}
 	if _, err := os.Stat(checkpoints); steps != 7 || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%d steps told, checkpoints: %v", steps, err)
 	}
 	_, err = client.Retry(t.Context(), failed.JobID)
-	wantCode(t, err, protocol.CodeConflict, "is completed and cannot become queued")
+	wantCode(t, err, protocol.CodeConflict, "only a failed or a cancelled job")
 }
 
 func TestARetryNeedsItsName(t *testing.T) {

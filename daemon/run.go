@@ -99,7 +99,7 @@ func (d *daemon) work(r *run, record *store.Record) supervise.Outcome {
 	worker, err := d.options.Launcher.Launch(r.stopped, frame.Start{
 		JobID: r.jobID, Model: record.ModelPath, ModelName: spec.BaseModel,
 		TrainData: spec.TrainData, ValData: spec.ValData, InitAdapter: spec.InitAdapter,
-		Output: d.adapterPath(record.AdapterID), Device: d.options.Device, Config: *record.Job.Config, Reasons: record.Reasons,
+		Output: d.adapterPath(record.AdapterID), Device: d.options.Device, Config: record.Ordered, Reasons: record.Reasons,
 		Checkpoints: d.checkpointsPath(r.jobID), Cache: plan.CacheDirectory(d.options.Home), CreatedAt: record.Job.CreatedAt, Told: record.Job.Step,
 	})
 	if err != nil {
@@ -163,18 +163,23 @@ func (d *daemon) record(r *run, batch []frame.Event) error {
 	}
 	patience, cancel := context.WithTimeout(r.stopped, diskPatience)
 	defer cancel()
-	return persist(patience, func(ctx context.Context) error {
+	return d.persist(patience, func(ctx context.Context) error {
 		return d.store.RecordFrames(ctx, r.jobID, batch)
 	})
 }
 
 // persist writes to the store. While the disk is full it tries again until patience ends; the first attempt is made in
 // any case, and no attempt is broken off.
-func persist(patience context.Context, write func(context.Context) error) error {
+func (d *daemon) persist(patience context.Context, write func(context.Context) error) error {
+	waiting := false
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := write(context.WithoutCancel(patience))
 		if !errors.Is(err, store.ErrDiskFull) {
 			return err
+		}
+		if !waiting {
+			waiting = true
+			d.logger.Error("the job store cannot be written because the disk is full; waiting for space", "home", d.options.Home)
 		}
 		select {
 		case <-time.After(pause):
@@ -188,7 +193,7 @@ func persist(patience context.Context, write func(context.Context) error) error 
 // overtaken by another, which is no failure.
 func (d *daemon) finish(jobID string, transition func(context.Context) (*store.Record, error)) bool {
 	var record *store.Record
-	err := persist(d.ending, func(ctx context.Context) (err error) {
+	err := d.persist(d.ending, func(ctx context.Context) (err error) {
 		record, err = transition(ctx)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,7 +34,7 @@ func TestPersistOutlastsAFullDisk(t *testing.T) {
 		} {
 			patience, cancel := context.WithTimeout(context.Background(), test.patience)
 			attempts := 0
-			err := persist(patience, func(ctx context.Context) error {
+			err := (&daemon{logger: slog.New(slog.DiscardHandler)}).persist(patience, func(ctx context.Context) error {
 				if ctx.Err() != nil {
 					t.Errorf("%s: an attempt is broken off", test.name)
 				}

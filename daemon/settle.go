@@ -77,7 +77,7 @@ func (d *daemon) checkAdapter(adapterID string, done *frame.Done) *protocol.Erro
 		info, err := os.Lstat(filepath.Join(d.adapterPath(adapterID), name))
 		if err != nil || !info.Mode().IsRegular() {
 			return protocol.NewError(protocol.CodeInternal, "the worker said that it was done, but the adapter's file %s is not there", name).
-				WithHint("submit the job again; if it happens twice, report it with the job's log")
+				WithHint("try the job again with scu retry NAME; if it happens twice, report it with the job's log")
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ func (d *daemon) subscribe(ctx context.Context, session *rpc.Session, params *pr
 	}
 	complete := job.Status.Final() && cursor == record.LastCursor
 	id, err := d.followers.add(session, complete, func(following context.Context, id string) {
-		d.follow(following, session, id, job.JobID, cursor)
+		d.follow(following, session, id, job.JobID, cursor, record.LastCursor)
 	})
 	if err != nil {
 		return nil, err
@@ -63,8 +63,9 @@ func (d *daemon) unsubscribe(_ context.Context, session *rpc.Session, params *pr
 	return struct{}{}, nil
 }
 
-// follow sends a job's events after a cursor, until the final one is sent or ctx ends.
-func (d *daemon) follow(ctx context.Context, session *rpc.Session, id, jobID string, cursor int64) {
+// follow sends a job's events after a cursor, until the final one is sent or ctx ends. A final one before known is not the
+// last: the job was tried again.
+func (d *daemon) follow(ctx context.Context, session *rpc.Session, id, jobID string, cursor, known int64) {
 	d.farewell.enter()
 	defer d.farewell.leave()
 	watch := d.hub.watch(jobID)
@@ -83,7 +84,7 @@ func (d *daemon) follow(ctx context.Context, session *rpc.Session, id, jobID str
 				return // the session has ended, or the subscription
 			}
 			cursor = event.Cursor
-			if event.Type == protocol.EventState && event.Status.Status.Final() {
+			if event.Type == protocol.EventState && event.Status.Status.Final() && cursor >= known {
 				return
 			}
 		}

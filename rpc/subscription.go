@@ -38,7 +38,7 @@ type Subscription struct {
 	mu      sync.Mutex
 	events  []protocol.JobEvent
 	cursor  int64         // of the last event that Next returned, or the one to begin after
-	final   bool          // no event comes after those in events
+	finalAt int64         // cursor of the newest event that made the job final; it ends the subscription unless it was history
 	lag     bool          // likewise, because they came too fast
 	closed  bool          // by Close
 	arrived chan struct{} // closed, and replaced, when any of this changes
@@ -122,7 +122,7 @@ func (s *Subscription) take() (event protocol.JobEvent, arrived <-chan struct{},
 		return event, nil, nil
 	case s.lag:
 		return event, nil, &LaggedError{JobID: s.Result.Snapshot.JobID, Cursor: s.cursor}
-	case s.final:
+	case s.finalAt > 0 && s.finalAt >= s.Result.Cursor:
 		return event, nil, io.EOF
 	}
 	return event, s.arrived, nil
@@ -139,7 +139,7 @@ func (s *Subscription) begin(result protocol.SubscribeResult, after *int64) {
 		s.cursor = *after
 	}
 	if result.Snapshot.Status.Final() && s.cursor >= result.Cursor {
-		s.final = true
+		s.finalAt = result.Cursor
 	}
 	s.changed()
 }
@@ -154,7 +154,9 @@ func (s *Subscription) add(event protocol.JobEvent) {
 		s.lag = true
 	} else {
 		s.events = append(s.events, event)
-		s.final = s.final || event.Type == protocol.EventState && event.Status != nil && event.Status.Status.Final()
+		if event.Type == protocol.EventState && event.Status != nil && event.Status.Status.Final() {
+			s.finalAt = event.Cursor
+		}
 	}
 	s.changed()
 }

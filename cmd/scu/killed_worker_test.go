@@ -38,34 +38,44 @@ func TestAKilledWorkerGoesOn(t *testing.T) {
 	}
 	undisturbed := decode[protocol.Job](t, train("undisturbed", "--wait"))
 
-	train("killed")
 	client, err := rpc.Connect(t.Context(), rpc.Options{Home: home, Client: clientInfo()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	beginning := int64(0)
-	subscription, err := client.Subscribe(t.Context(), "killed", &beginning)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for step := 0; step < 50; {
-		event, err := subscription.Next(t.Context())
-		if err != nil {
-			t.Fatalf("after step %d: %v", step, err)
+	// killed ends the worker at an event, and returns how the job stands then.
+	killed := func(name string, at func(protocol.JobEvent) bool) protocol.TrainingStatus {
+		t.Helper()
+		await(t, client, name, at)
+		kill(t, home)
+		scu(t, home, "watch", name).expect(t, 1, "")
+		failed := decode[protocol.TrainingStatus](t, scu(t, home, "status", "--json", name).expect(t, 0, ""))
+		if failed.Status != protocol.StatusFailed || failed.Error.Code != protocol.CodeWorkerCrashed || !strings.Contains(failed.Error.Hint, "scu retry") {
+			t.Fatalf("after the kill: %+v, %v", failed, failed.Error)
 		}
-		if event.Metrics != nil {
-			step = event.Metrics.Step
-		}
+		return failed
 	}
-	kill(t, home)
-	scu(t, home, "watch", "killed").expect(t, 1, "")
-	failed := decode[protocol.TrainingStatus](t, scu(t, home, "status", "--json", "killed").expect(t, 0, ""))
-	if failed.Status != protocol.StatusFailed || failed.Error.Code != protocol.CodeWorkerCrashed || failed.ResumableFrom == nil || *failed.ResumableFrom < 20 {
-		t.Fatalf("after the kill: %+v, %v", failed, failed.Error)
+	train("late")
+	late := killed("late", func(e protocol.JobEvent) bool { return e.Metrics != nil && e.Metrics.Step >= 50 })
+	if late.ResumableFrom == nil || *late.ResumableFrom < 20 {
+		t.Fatalf("after the kill: %+v", late)
 	}
-	scu(t, home, "retry", "killed").expect(t, 0, "scu watch killed")
-	scu(t, home, "watch", "killed").expect(t, 0, "")
+	scu(t, home, "retry", "late").expect(t, 0, "scu watch late")
+	// And while the one that goes on compiles.
+	compiling := func(e protocol.JobEvent) bool {
+		return e.Status != nil && e.Status.Phase == protocol.PhaseCompiling && e.Status.Step >= 50
+	}
+	killed("late", compiling)
+	scu(t, home, "retry", "late").expect(t, 0, "")
+	scu(t, home, "watch", "late").expect(t, 0, "")
+
+	// Before anything is kept, and after the first plan, whose prior is not the one that training begins with.
+	train("early")
+	if early := killed("early", func(e protocol.JobEvent) bool { return e.Plan != nil }); early.ResumableFrom != nil {
+		t.Errorf("after the kill: %+v", early)
+	}
+	scu(t, home, "retry", "early").expect(t, 0, "")
+	scu(t, home, "watch", "early").expect(t, 0, "")
 
 	done := decode[[]protocol.AdapterArtifact](t, scu(t, home, "adapters", "--json").expect(t, 0, ""))
 	for _, adapter := range done {
@@ -73,9 +83,28 @@ func TestAKilledWorkerGoesOn(t *testing.T) {
 			t.Errorf("%s has the adapter %s, want %s", adapter.Name, adapter.SHA256, undisturbed.Adapter.SHA256)
 		}
 	}
-	steps := decode[[]protocol.TrainingMetrics](t, scu(t, home, "metrics", "--json", "killed").expect(t, 0, ""))
-	if len(done) != 2 || len(steps) != 150 || steps[149].Step != 150 {
+	steps := decode[[]protocol.TrainingMetrics](t, scu(t, home, "metrics", "--json", "late").expect(t, 0, ""))
+	if len(done) != 3 || len(steps) != 150 || steps[149].Step != 150 {
 		t.Errorf("%d adapters, %d steps", len(done), len(steps))
+	}
+}
+
+// await follows a job from its beginning until an event is the wanted one.
+func await(t *testing.T, client *rpc.Client, name string, wanted func(protocol.JobEvent) bool) {
+	t.Helper()
+	beginning := int64(0)
+	subscription, err := client.Subscribe(t.Context(), name, &beginning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		event, err := subscription.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wanted(event) {
+			return
+		}
 	}
 }
 

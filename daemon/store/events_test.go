@@ -91,7 +91,7 @@ func TestFramesBecomeEventsAndStatus(t *testing.T) {
 	}
 	job := record.Job
 	if job.Step != 2 || job.TotalSteps != 10 || job.Metrics == nil || job.Metrics.Step != 2 || job.Config.PriorSigma != 0.5 ||
-		job.EstimatedFinish != nil || job.Progress <= progressTraining || job.Progress >= progressSaving {
+		record.Ordered.PriorSigma != 0 || job.EstimatedFinish != nil || job.Progress <= progressTraining || job.Progress >= progressSaving {
 		t.Errorf("job %+v", job)
 	}
 }

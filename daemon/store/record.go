@@ -12,10 +12,11 @@ import (
 
 // Record is a row of jobs: the job as clients see it, and what only the daemon needs.
 type Record struct {
-	Job             protocol.Job // without queue position and log lines
-	Sequence        int64        // grows with each job created
-	ModelPath       string       // of the base model, absolute
-	AdapterID       string       // allotted when the job started; the adapter itself stands only if the job completed
+	Job             protocol.Job       // without queue position and log lines; its Config is the plan's, once there is one
+	Ordered         protocol.SCUConfig // the configuration with which every worker of the job is started
+	Sequence        int64              // grows with each job created
+	ModelPath       string             // of the base model, absolute
+	AdapterID       string             // allotted when the job started; the adapter itself stands only if the job completed
 	CancelRequested bool
 	LastCursor      int64             // of the newest event
 	Reasons         map[string]string // of the configuration's values, from planning
@@ -94,11 +95,15 @@ func scanRecord(rows *sql.Rows) (*Record, error) {
 	job.Error, errs[2] = parseOrNil[protocol.Error](failure)
 	err := errors.Join(append(errs[:],
 		json.Unmarshal([]byte(spec), &job.Spec),
-		json.Unmarshal([]byte(config), &job.Config),
+		json.Unmarshal([]byte(config), &r.Ordered),
 		json.Unmarshal([]byte(reasons), &r.Reasons),
 		json.Unmarshal([]byte(warnings), &r.warnings))...)
 	if err != nil {
 		return nil, fmt.Errorf("decode job %s: %w", job.JobID, err)
+	}
+	job.Config = &r.Ordered
+	if job.Plan != nil {
+		job.Config = &job.Plan.Config
 	}
 	return &r, nil
 }
@@ -106,17 +111,16 @@ func scanRecord(rows *sql.Rows) (*Record, error) {
 // save writes back every column that can change.
 func (r *Record) save(ctx context.Context, tx *sql.Tx) error {
 	job := &r.Job
-	config, err1 := jsonOrNull(job.Config)
-	plan, err2 := jsonOrNull(job.Plan)
-	summary, err3 := jsonOrNull(job.Summary)
-	failure, err4 := jsonOrNull(job.Error)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	plan, err1 := jsonOrNull(job.Plan)
+	summary, err2 := jsonOrNull(job.Summary)
+	failure, err3 := jsonOrNull(job.Error)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return fmt.Errorf("encode job %s: %w", job.JobID, err)
 	}
 	_, err := tx.ExecContext(ctx, `
-UPDATE jobs SET status = ?, phase = ?, phase_progress = ?, progress = ?, step = ?, total_steps = ?, config = ?, plan = ?, summary = ?, error = ?,
+UPDATE jobs SET status = ?, phase = ?, phase_progress = ?, progress = ?, step = ?, total_steps = ?, plan = ?, summary = ?, error = ?,
 	adapter_id = ?, started_at = ?, completed_at = ?, estimated_finish = ?, last_cursor = ? WHERE id = ?`,
-		job.Status, job.Phase, job.PhaseProgress, job.Progress, job.Step, job.TotalSteps, config, plan, summary, failure,
+		job.Status, job.Phase, job.PhaseProgress, job.Progress, job.Step, job.TotalSteps, plan, summary, failure,
 		textOrNull(r.AdapterID), microsOrNull(job.StartedAt), microsOrNull(job.CompletedAt), microsOrNull(job.EstimatedFinish),
 		r.LastCursor, job.JobID)
 	return err

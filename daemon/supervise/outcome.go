@@ -55,7 +55,7 @@ func (e *evidence) judgeExit() Outcome {
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && !e.killedByUs:
 		outcome := e.crash(Crashed, "the worker was killed from outside (SIGKILL), most likely by the kernel because memory ran out")
-		outcome.Error.Hint = "look for 'out of memory' in the kernel's log; use a smaller model, micro_batch or block_size, or close other programs"
+		outcome.Error.Hint = "close other programs and go on with scu retry NAME; or look for 'out of memory' in the kernel's log, and submit it with a smaller micro_batch or block_size"
 		return outcome
 	case status.Signaled():
 		return e.crash(Crashed, "the worker died of a signal: %v", status.Signal())
@@ -70,7 +70,7 @@ func (e *evidence) crash(kind Kind, format string, args ...any) Outcome {
 	if len(e.lastLogLines) > 0 {
 		err.Message += "; its last words were:\n" + strings.Join(e.lastLogLines, "\n")
 	}
-	err = err.WithHint("submit the job again; if it happens twice, report it with the job's log")
+	err = err.WithHint("try the job again with scu retry NAME; if it happens twice, report it with the job's log")
 	err.Retryable = true
 	return Outcome{Kind: kind, Error: err}
 }
@@ -79,5 +79,5 @@ func (e *evidence) crash(kind Kind, format string, args ...any) Outcome {
 func LaunchError(err error) *protocol.Error {
 	failure := protocol.NewError(protocol.CodeWorkerCrashed, "%v", err)
 	failure.Retryable = true
-	return failure.WithHint("see that the daemon's executable is still there and may start processes, then submit the job again")
+	return failure.WithHint("see that the daemon's executable is still there and may start processes, then try the job again with scu retry NAME")
 }

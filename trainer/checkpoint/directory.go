@@ -124,17 +124,19 @@ func (d *Directory) checkRoom(bytes int64) error {
 	return nil
 }
 
-// publish gives a whole checkpoint its name. One of the same step, from before a resume, makes way.
+// publish gives a whole checkpoint its name. One of the same step, from before the run went back to an earlier one, changes
+// names with it, so that at no moment neither is there, and is removed.
 func (d *Directory) publish(temporary, final string) error {
-	old := temporary + "-old"
-	err := os.Rename(final, old)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(final); errors.Is(err, fs.ErrNotExist) {
+		return durable.Rename(temporary, final)
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, temporary, unix.AT_FDCWD, final, unix.RENAME_EXCHANGE); err != nil {
+		return fmt.Errorf("put %s in the place of the one before: %w", filepath.Base(final), err)
+	}
+	if err := durable.Sync(d.path); err != nil {
 		return err
 	}
-	if err := durable.Rename(temporary, final); err != nil {
-		return err
-	}
-	return os.RemoveAll(old)
+	return os.RemoveAll(temporary)
 }
 
 func (d *Directory) prune(keep int) error {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -63,10 +64,28 @@ func (r *run) startCost(ctx context.Context, baseCost *protocol.Float) (float64,
 		}
 	}
 	if math.IsNaN(cost) || math.IsInf(cost, 0) {
-		return 0, protocol.NewError(protocol.CodeNonFinite, "the model's loss is not finite before any training").
-			WithHint("check the model's weights, or set precision=f32")
+		where, err := r.firstNonFinite(ctx, feed)
+		if err != nil {
+			return 0, err
+		}
+		return 0, protocol.NewError(protocol.CodeNonFinite, "the model's loss is not finite before any training, first in a batch of %s", where).
+			WithHint("look at these rows and at the model's weights, or set precision=f32")
 	}
 	return cost, nil
+}
+
+// firstNonFinite names the rows of the first micro-batch whose loss is not finite.
+func (r *run) firstNonFinite(ctx context.Context, feed *data.Feed) (string, error) {
+	for _, micro := range feed.All() {
+		nll, _, err := r.scoreMicroBatch(ctx, feed, micro, r.optimizer.Adapter())
+		if err != nil {
+			return "", err
+		}
+		if math.IsNaN(nll) || math.IsInf(nll, 0) {
+			return nameRows(feed.RowNumbers(micro), namedRows), nil
+		}
+	}
+	return "", errors.New("a loss that was not finite has become so")
 }
 
 // score runs micro-batches of a feed, in their order, until they hold enough targets, and returns what a target token

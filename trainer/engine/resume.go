@@ -75,34 +75,6 @@ func addSample(digest hash.Hash, sample data.Sample) {
 	digest.Write(buffer)
 }
 
-// asOrdered gives the job the settings that its first process was started with, where it comes with those of that process's
-// plan instead: a prior settled by measurement, and micro-batches cut to the device's memory.
-func (r *run) asOrdered() error {
-	if r.saved == nil {
-		return nil
-	}
-	text, err := json.Marshal(r.saved.State.Identity)
-	if err != nil {
-		return err
-	}
-	var ordered protocol.SCUConfig
-	if err := json.Unmarshal(text, &ordered); err != nil {
-		return fmt.Errorf("read the settings of the checkpoint: %w", err)
-	}
-	state, c := &r.saved.State, &r.job.Config
-	if c.PriorSigma == state.PriorSigma {
-		c.PriorSigma = ordered.PriorSigma
-	}
-	for parts := 1; parts < 2*ordered.MicroBatch; parts *= 2 {
-		if f := (fit{parts: parts}); c.MicroBatch == f.microBatch(ordered.MicroBatch) && c.GradAccum == ordered.GradAccum*parts {
-			c.MicroBatch, c.GradAccum = ordered.MicroBatch, ordered.GradAccum
-			state.Parts = max(state.Parts, parts)
-			return nil
-		}
-	}
-	return nil
-}
-
 // checkIdentity refuses to go on where something that the run follows from has changed.
 func (r *run) checkIdentity() error {
 	if r.saved == nil {
@@ -142,6 +114,7 @@ func (t *training) restore(c *checkpoint.Checkpoint) error {
 	s := &c.State
 	t.steps, t.epoch, t.taken, t.dealt = s.Step, s.Epoch, s.MicroBatches, nil
 	t.counters = s.Counters
+	t.nonFinite = slices.DeleteFunc(t.nonFinite, func(n nonFiniteStep) bool { return n.Step > s.Step })
 	t.best = nil
 	if s.Best != nil {
 		t.best = &bestAdapter{Best: *s.Best, values: c.Vectors.Best}

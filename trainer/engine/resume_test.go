@@ -201,40 +201,6 @@ func (r *resumedRun) checkRefusals(t *testing.T) {
 	}
 }
 
-func TestSettingsOfThePlanAreTakenBackToThoseOrdered(t *testing.T) {
-	t.Parallel()
-	ordered := protocol.SCUConfig{MicroBatch: 6, GradAccum: 3, LoraR: 8}
-	for name, c := range map[string]struct {
-		now          protocol.SCUConfig
-		saved, parts int
-		want         protocol.SCUConfig
-	}{
-		"as ordered":                  {ordered, 1, 1, ordered},
-		"settled":                     {protocol.SCUConfig{MicroBatch: 6, GradAccum: 3, LoraR: 8, PriorSigma: 0.25}, 1, 1, ordered},
-		"cut":                         {protocol.SCUConfig{MicroBatch: 2, GradAccum: 12, LoraR: 8, PriorSigma: 0.25}, 4, 4, ordered},
-		"cut after the checkpoint":    {protocol.SCUConfig{MicroBatch: 1, GradAccum: 24, LoraR: 8}, 2, 8, ordered},
-		"ordered, cut in the process": {ordered, 4, 4, ordered},
-		"another micro-batch":         {protocol.SCUConfig{MicroBatch: 3, GradAccum: 3, LoraR: 8}, 1, 1, protocol.SCUConfig{MicroBatch: 3, GradAccum: 3, LoraR: 8}},
-		"another prior":               {protocol.SCUConfig{MicroBatch: 6, GradAccum: 3, LoraR: 8, PriorSigma: 0.5}, 1, 1, protocol.SCUConfig{MicroBatch: 6, GradAccum: 3, LoraR: 8, PriorSigma: 0.5}},
-	} {
-		identity := checkpoint.Identity{}
-		text, err := json.Marshal(ordered)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(text, &identity); err != nil {
-			t.Fatal(err)
-		}
-		r := &run{job: Job{Config: c.now}, saved: &checkpoint.Checkpoint{State: checkpoint.State{Identity: identity, PriorSigma: 0.25, Parts: c.saved}}}
-		if err := r.asOrdered(); err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(r.job.Config, c.want) || r.saved.State.Parts != c.parts {
-			t.Errorf("%s: %+v in %d parts, want %+v in %d", name, r.job.Config, r.saved.State.Parts, c.want, c.parts)
-		}
-	}
-}
-
 // killAt trains a job in a process of its own and kills that when it has told a step.
 func killAt(t *testing.T, job Job, step int) {
 	t.Helper()

@@ -90,9 +90,6 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 	if err := r.openCheckpoints(); err != nil {
 		return nil, err
 	}
-	if err := r.asOrdered(); err != nil {
-		return nil, err
-	}
 	r.enter(protocol.PhaseTokenizing)
 	if err := r.prepare(ctx); err != nil {
 		return nil, err

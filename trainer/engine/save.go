@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/durable"
@@ -70,6 +72,9 @@ func (r *run) checkSaved(ctx context.Context, directory string, adapter *lora.Ad
 	again, err := lora.Load(directory, r.source.Config)
 	if err != nil {
 		return fmt.Errorf("read the saved adapter back: %w", err)
+	}
+	if have, want := again.Layout, adapter.Layout; !slices.Equal(have.Slots, want.Slots) || have.Config.Scale() != want.Config.Scale() || have.Config.DoRA != want.Config.DoRA {
+		return errors.New("the saved adapter_config.json describes another adapter than the one that was trained")
 	}
 	largest := 0.0
 	for i, value := range again.Values {

@@ -166,8 +166,8 @@ func (t *training) timeLimit() time.Duration {
 	return time.Duration(t.config.TimeLimitMinutes * float64(time.Minute))
 }
 
-// step runs the micro-batches of one optimizer step, moves the adapter, and then lets the controller look at S. After an
-// error the adapter is as it was, and the step can be taken again.
+// step runs the micro-batches of one optimizer step, moves the adapter, and then lets the controller look at S. When the
+// device runs out of memory the adapter is as it was, and the step can be taken again.
 func (t *training) step(ctx context.Context) (*protocol.TrainingMetrics, error) {
 	began := time.Now()
 	microBatches := t.nextMicroBatches()

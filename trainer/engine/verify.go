@@ -16,8 +16,9 @@ const (
 	negligibleProduct = 1e-7 // an adapter whose scaled product B A has no entry above this may leave every logit as it was
 )
 
-// checkReloaded runs some rows under the adapter as it was trained, as it was read back from disk, and without one. The
-// first two must agree, and differ from the third unless the adapter adds nothing.
+// checkReloaded runs some rows under the adapter as it was trained, under the one that was read back from disk with the
+// scale and modules that its own configuration says, and without one. The first two must agree, and differ from the third
+// unless the adapter adds nothing.
 func (r *run) checkReloaded(ctx context.Context, trained, reloaded *lora.Adapter, summary *protocol.RunSummary) error {
 	batch, err := r.sampleBatch()
 	if err != nil {
@@ -27,12 +28,20 @@ func (r *run) checkReloaded(ctx context.Context, trained, reloaded *lora.Adapter
 	if err != nil {
 		return err
 	}
+	asRead, err := model.NewPrograms(r.base, reloaded.Layout, model.Options{})
+	if err != nil {
+		return fmt.Errorf("check the saved adapter: %w", err)
+	}
+	defer asRead.Close()
 	var logits [3][]float32
-	for i, values := range [][]float32{trained.Values, reloaded.Values, base} {
+	for i, arm := range []struct {
+		programs *model.Programs
+		values   []float32
+	}{{r.programs, trained.Values}, {asRead, reloaded.Values}, {r.programs, base}} {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if logits[i], err = r.logitsUnder(batch, values); err != nil {
+		if logits[i], err = logitsUnder(arm.programs, batch, arm.values); err != nil {
 			return fmt.Errorf("check the saved adapter: %w", err)
 		}
 	}
@@ -67,10 +76,10 @@ func (r *run) sampleBatch() (*data.Batch, error) {
 	return &batch, nil
 }
 
-func (r *run) logitsUnder(batch *data.Batch, values []float32) ([]float32, error) {
+func logitsUnder(programs *model.Programs, batch *data.Batch, values []float32) ([]float32, error) {
 	vector := model.NewVector(values)
 	defer vector.Close()
-	return r.programs.Logits(batch, len(batch.TargetIndex), vector)
+	return programs.Logits(batch, len(batch.TargetIndex), vector)
 }
 
 // largestDifference is that of two arrays of one length, as a share of the second one's largest entry. It is NaN where an

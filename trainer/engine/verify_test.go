@@ -34,6 +34,13 @@ func TestASavedAdapterThatActsOtherwiseIsFound(t *testing.T) {
 	if summary, err := check(trained, slices.Clone(trained)); err != nil || !(summary.LogitChange > 1e-3) || summary.ReloadLogitDiff != 0 {
 		t.Errorf("an adapter as it was saved: %v, %v, %v", summary.LogitChange, summary.ReloadLogitDiff, err)
 	}
+	stronger := *r.layout
+	stronger.Config.Alpha *= 4
+	var summary protocol.RunSummary
+	err := r.checkReloaded(t.Context(), &lora.Adapter{Layout: r.layout, Values: trained}, &lora.Adapter{Layout: &stronger, Values: trained}, &summary)
+	if err == nil || !strings.Contains(err.Error(), "other logits") {
+		t.Errorf("another lora_alpha on disk: %v", err)
+	}
 	for name, reloaded := range map[string][]float32{
 		"one weight off": changed(0.1), "not a number": changed(float32(math.NaN())), "without its B": fresh,
 	} {

@@ -64,6 +64,10 @@ func check(c *protocol.SCUConfig) *protocol.Error {
 	}
 	for _, r := range ranges {
 		if !(r.value >= r.low && r.value <= r.high) || r.openHigh && r.value == r.high {
+			if r.openHigh {
+				return protocol.NewError(protocol.CodeInvalidConfig, "%s is %s; it must be at least %s and below %s",
+					r.key, number(r.value), number(r.low), number(r.high))
+			}
 			return protocol.NewError(protocol.CodeInvalidConfig, "%s is %s; it must lie between %s and %s",
 				r.key, number(r.value), number(r.low), number(r.high))
 		}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/lora"
 	"github.com/shannon-labs/scu/trainer/scu"
 )
 
@@ -45,12 +46,13 @@ const (
 
 // situation is what defaults depend on.
 type situation struct {
-	parameters int64    // of the base model
-	dataBytes  int64    // of the training rows' file
-	context    int      // longest sequence of the model, in tokens
-	modules    []string // of its linear layers, as target_modules names them
-	device     string   // cpu or cuda
-	preset     string   // or empty
+	parameters int64        // of the base model
+	dataBytes  int64        // of the training rows' file
+	context    int          // longest sequence of the model, in tokens
+	modules    []string     // of its linear layers, as target_modules names them
+	initial    *lora.Config // of the adapter that the job goes on from, or nil
+	device     string       // cpu or cuda
+	preset     string       // or empty
 }
 
 // defaults fills every setting, and gives the reason of those that depend on the situation.
@@ -91,6 +93,9 @@ func derive(c *protocol.SCUConfig, s situation, chosen map[string]any, reasons m
 		c.LoraAlpha = 2 * float64(c.LoraR)
 		reasons["lora_alpha"] = "twice lora_r"
 	}
+	if s.initial != nil {
+		follow(c, s.initial, free, reasons)
+	}
 	if free("grad_accum") {
 		tokens := s.dataBytes / bytesPerToken
 		c.GradAccum = accumulation(*c, tokens)
@@ -103,6 +108,22 @@ func derive(c *protocol.SCUConfig, s situation, chosen map[string]any, reasons m
 	for key, seed := range map[string]*int64{"data_seed": &c.DataSeed, "init_seed": &c.InitSeed, "dropout_seed": &c.DropoutSeed} {
 		if free(key) {
 			*seed = c.Seed
+		}
+	}
+}
+
+// follow takes the adapter's shape from the one that the job goes on from.
+func follow(c *protocol.SCUConfig, initial *lora.Config, free func(string) bool, reasons map[string]string) {
+	for key, take := range map[string]func(){
+		"lora_r":         func() { c.LoraR = initial.Rank },
+		"lora_alpha":     func() { c.LoraAlpha = initial.Alpha },
+		"use_rslora":     func() { c.UseRSLora = initial.RankStabilized },
+		"use_dora":       func() { c.UseDora = initial.DoRA },
+		"target_modules": func() { c.TargetModules = slices.Clone(initial.Modules) },
+	} {
+		if free(key) {
+			take()
+			reasons[key] = "that of the adapter which the job goes on from"
 		}
 	}
 }

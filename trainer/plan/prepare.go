@@ -3,8 +3,11 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/architecture"
@@ -44,6 +47,13 @@ func (p Planner) Prepare(ctx context.Context, home string, spec protocol.JobSpec
 		parameters: source.Config.Parameters(), context: source.Config.ContextLength,
 		modules: source.Config.ModuleNames(), device: p.Device, preset: spec.Preset,
 	}
+	if spec.InitAdapter != "" {
+		adapter, err := lora.Load(spec.InitAdapter, source.Config)
+		if err != nil {
+			return nil, protocol.NewError(protocol.CodeInvalidConfig, "init_adapter: %v", err)
+		}
+		known.initial = &adapter.Layout.Config
+	}
 	// Once for what says how to read the rows, and again when it is known how many bytes they have.
 	if prepared.Config, _, failure = resolve(spec, known); failure != nil {
 		return nil, failure
@@ -58,7 +68,7 @@ func (p Planner) Prepare(ctx context.Context, home string, spec protocol.JobSpec
 		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
 	}
 	if spec.ValData == "" && prepared.Config.ValFraction == 0 && prepared.Config.AdapterFrom == protocol.AdapterBest {
-		return nil, protocol.NewError(protocol.CodeInvalidConfig, "adapter_from is best, but no rows are held out to tell which weights are").
+		return nil, protocol.NewError(protocol.CodeInvalidConfig, "adapter_from is best, as early_stop_patience makes it, but no rows are held out to tell which weights are").
 			WithHint("give val_data or a val_fraction")
 	}
 	if spec.InitAdapter != "" {
@@ -81,12 +91,27 @@ func LoadInitAdapter(directory string, arch architecture.Config, config *protoco
 	}
 	have, want := adapter.Layout, layout
 	if !slices.Equal(have.Slots, want.Slots) || math.Abs(have.Config.Scale()/want.Config.Scale()-1) > 1e-6 {
-		return nil, protocol.NewError(protocol.CodeInvalidConfig,
-			"the adapter %s has rank %d, alpha %g and modules %v, but this job has rank %d, alpha %g and modules %v", directory,
-			have.Config.Rank, have.Config.Alpha, have.Config.Modules, want.Config.Rank, want.Config.Alpha, want.Config.Modules).
-			WithHint("set lora_r, lora_alpha and target_modules to the adapter's")
+		ours, theirs := differences(want.Config, have.Config)
+		return nil, protocol.NewError(protocol.CodeInvalidConfig, "the adapter %s has %s, but this job has %s", directory, theirs, ours).
+			WithHint("leave these settings out, and they follow the adapter")
 	}
 	return adapter, nil
+}
+
+// differences lists the settings in which two adapters differ, with the values of each.
+func differences(a, b lora.Config) (ofA, ofB string) {
+	var as, bs []string
+	add := func(key string, x, y any) {
+		if !reflect.DeepEqual(x, y) {
+			as, bs = append(as, fmt.Sprintf("%s %v", key, x)), append(bs, fmt.Sprintf("%s %v", key, y))
+		}
+	}
+	add("lora_r", a.Rank, b.Rank)
+	add("lora_alpha", a.Alpha, b.Alpha)
+	add("use_rslora", a.RankStabilized, b.RankStabilized)
+	add("use_dora", a.DoRA, b.DoRA)
+	add("target_modules", a.Modules, b.Modules)
+	return strings.Join(as, ", "), strings.Join(bs, ", ")
 }
 
 // resolve fills the configuration: defaults, then what the specification names, then its overrides.
@@ -110,6 +135,9 @@ func resolve(spec protocol.JobSpec, s situation) (protocol.SCUConfig, map[string
 	}
 	for key := range chosen {
 		reasons[key] = "as asked for"
+	}
+	if len(config.TargetModules) == 1 && config.TargetModules[0] == "all-linear" {
+		config.TargetModules = slices.Clone(s.modules)
 	}
 	derive(&config, s, chosen, reasons)
 	if failure := check(&config); failure != nil {

@@ -34,9 +34,10 @@ func SettlePrior(p *protocol.Plan, asked protocol.SCUConfig, layout *lora.Layout
 	}
 }
 
-// unreachable says that S cannot come to its target, and what would do; empty when it can. It compares how far S has to go with how far it can. AdamW moves a weight by about the learning rate a
-// step at most, so the sum of the learning rates over the run bounds every weight's way: A's weights, of root mean
-// square 1/√(3·in), must shrink by the factor that brings S down, or B's grow from 0 by what brings it up.
+// unreachable says that S cannot come to its target, and what would do; empty when it can. It compares how far S has to go
+// with how far it can. AdamW moves a weight by about the learning rate a step at most, so the sum of the learning rates
+// over the run bounds every weight's way: A's weights, of root mean square 1/√(3·in), must shrink by the factor that
+// brings S down, or B's grow from 0 by what brings it up.
 func unreachable(p *protocol.Plan, layout *lora.Layout) string {
 	c := &p.Config
 	if c.Mode != protocol.ModePI || c.PriorCenter != protocol.CenterZero || math.Abs(p.PredictedStartS-c.TargetS) <= c.Deadband {

@@ -11,7 +11,8 @@ import (
 )
 
 // Settle completes a plan once the rows are tokenised: N, the number of steps, the prior's width and the S at which
-// training will begin, these two for an assumed cost of a target token. stepsPerEpoch is how many optimizer steps one pass over the rows takes.
+// training will begin, these two for an assumed cost of a target token. stepsPerEpoch is how many optimizer steps one pass
+// over the rows takes.
 func Settle(config protocol.SCUConfig, reasons map[string]string, arch architecture.Config, layout *lora.Layout, set *Set, stepsPerEpoch int) *protocol.Plan {
 	p := &protocol.Plan{
 		Config: config, Reasons: map[string]string{}, BaseParameters: arch.Parameters(), AdapterWeights: int64(layout.Size),
