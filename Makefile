@@ -19,7 +19,7 @@ XLA := PJRT_PLUGIN_LIBRARY_PATH='$(SCU_HOME)/pjrt' GOMLX_NO_AUTO_INSTALL=1 GOMLX
 # How long each fuzz target runs.
 FUZZTIME ?= 60s
 # The rooms that the race detector can watch in a few minutes: all but those that train.
-RACE := ./daemon/... ./rpc/... ./protocol/... ./cmd/... ./trainer/data/... ./trainer/tokenizer ./trainer/plan ./trainer/checkpoint
+RACE := ./daemon/... ./rpc/... ./protocol/... ./cmd/... ./trainer/data/... ./trainer/tokenizer ./trainer/plan ./trainer/checkpoint ./trainer/durable
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

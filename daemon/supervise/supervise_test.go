@@ -201,10 +201,10 @@ func TestWorkerEnvironmentAddsWhatNobodySet(t *testing.T) {
 	t.Parallel()
 	const flag = "--xla_cpu_enable_concurrency_optimized_scheduler="
 	for _, test := range []struct{ variable, own, extra, want string }{
-		{"GLIBC_TUNABLES", "A=1", "B=2", "glibc.malloc.hugetlb=1"},
-		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=glibc.malloc.check=1", "B=2", "glibc.malloc.check=1:glibc.malloc.hugetlb=1"},
-		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0", "B=2", "glibc.malloc.hugetlb=0"},
-		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=x=1", "GLIBC_TUNABLES=glibc.malloc.hugetlb=2", "glibc.malloc.hugetlb=2"},
+		{"GLIBC_TUNABLES", "A=1", "B=2", "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=16777216"},
+		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=glibc.malloc.check=1", "B=2", "glibc.malloc.check=1:glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=16777216"},
+		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0", "B=2", "glibc.malloc.hugetlb=0:glibc.malloc.mmap_threshold=16777216"},
+		{"GLIBC_TUNABLES", "GLIBC_TUNABLES=x=1", "GLIBC_TUNABLES=glibc.malloc.hugetlb=2", "glibc.malloc.hugetlb=2:glibc.malloc.mmap_threshold=16777216"},
 		{"XLA_FLAGS", "A=1", "B=2", flag + "false"},
 		{"XLA_FLAGS", "XLA_FLAGS=--xla_dump_to=/tmp/x", "B=2", "--xla_dump_to=/tmp/x " + flag + "false"},
 		{"XLA_FLAGS", "XLA_FLAGS=" + flag + "true", "B=2", flag + "true"},

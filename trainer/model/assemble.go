@@ -135,6 +135,7 @@ func (m *blockMaker) block(shared *heads) *block {
 	// The layers are made in the order of the forward pass, in which dropout draws its keys.
 	queryKeyValue, output := m.linear(b.QueryKeyValue...), m.linear(b.Output)
 	gateUp, down := m.linear(b.GateUp...), m.linear(b.Down)
+	gateUp.rounded = true // the widest of what a block keeps
 	return &block{
 		attention: &attention{
 			norm: m.optionalNorm(b.AttentionNorm), postNorm: m.optionalNorm(b.PostAttentionNorm),

@@ -30,12 +30,15 @@
 //   - a small operand that must be transposed is transposed in memory, behind an optimization barrier.
 //
 // Everything that is not a product (norms, softmax, activations, the residual stream, the adapter and its gradient) is
-// float32. Tests hold each piece against automatic differentiation of the same piece written plainly, and the whole of
+// computed in float32. In bfloat16 two results of products are rounded to it besides, since the backward pass keeps them:
+// what gate and up give, which the activation then takes as it is kept, and attention's output over the heads, whose
+// next product would round it anyway. Tests hold each piece against automatic differentiation of the same piece written plainly, and the whole of
 // every family against PyTorch, transformers and PEFT (trainer/oracle).
 //
 // # Memory
 //
 // The output head runs at the positions that predict a target token, in chunks, and forms the gradient of each chunk at
 // once; logits of [tokens, vocab] are never held whole. The feed-forward layer's activation, which is wide and cheap, is
-// made again in the backward pass. With gradient checkpointing a block keeps only its input.
+// made again in the backward pass. With gradient checkpointing a block keeps only its input. What compiling leaves in the
+// C library's hands is given back to the system (reclaim.go), or it would count until the process ends.
 package model

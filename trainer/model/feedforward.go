@@ -19,7 +19,7 @@ type feedForward struct {
 type feedForwardSaved struct {
 	norm, postNorm *normSaved
 	gateUp, down   linearSaved
-	fused          *Node // what gateUp gave, [N, 2·intermediate] or [N, intermediate], float32
+	fused          *Node // what gateUp gave, [N, 2·intermediate] or [N, intermediate], compute type
 }
 
 // forward takes the residual stream, [N, hidden] in float32, and returns what is to be added to it.
@@ -27,7 +27,7 @@ func (f *feedForward) forward(x *Node) (*Node, *feedForwardSaved) {
 	s := &feedForwardSaved{}
 	x, s.norm = f.norm.forward(x)
 	s.fused, s.gateUp = f.gateUp.forward(x)
-	x, s.down = f.down.forward(f.inner(s.fused))
+	x, s.down = f.down.forward(f.inner(widen(s.fused)))
 	x, s.postNorm = f.postNorm.forward(x)
 	return x, s
 }
@@ -39,7 +39,7 @@ func (f *feedForward) backward(gradient *Node, s *feedForwardSaved, needInput bo
 	// The activation is made again rather than kept, since it is as wide as the layer and cheap to make. Tied to the
 	// gradient, it cannot be taken for the first one.
 	tied := OptimizationBarriers(s.fused, gradient)
-	fused, gradient := tied[0], tied[1]
+	fused, gradient := widen(tied[0]), tied[1]
 	gradient, down := f.down.backward(gradient, f.down.again(f.inner(fused), s.down), true)
 	gradient, gateUp := f.gateUp.backward(f.innerBackward(gradient, fused), s.gateUp, needInput)
 	if needInput {

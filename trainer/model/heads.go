@@ -23,7 +23,7 @@ type headsSaved struct {
 	key, value *Node   // [rows·keyHeads, length, headDim], compute type, keys turned
 	capped     []*Node // [rows·keyHeads, group·block, keys], compute type, before the mask; nil without a cap
 	weights    []*Node // [rows·keyHeads, group·block, keys], compute type, after softmax
-	outputs    []*Node // [rows·keyHeads, group·block, headDim], float32
+	output     *Node   // what forward gave, [N, queryHeads·headDim], compute type
 }
 
 func (h *heads) group() int { return h.queryHeads / h.keyHeads }
@@ -53,7 +53,7 @@ func (h *heads) unblock(blocks []*Node) *Node {
 }
 
 // forward takes the projections q [N, queryHeads·headDim], k and v [N, keyHeads·headDim] in float32 and returns
-// [N, queryHeads·headDim] in float32.
+// [N, queryHeads·headDim] in float32, with the digits of the compute type: as the product that follows takes it.
 func (h *heads) forward(q, k, v *Node) (*Node, *headsSaved) {
 	batch := h.rows * h.keyHeads
 	saved := &headsSaved{ // the scale is folded into the query's turn
@@ -61,6 +61,7 @@ func (h *heads) forward(q, k, v *Node) (*Node, *headsSaved) {
 		key:   Reshape(h.narrow(h.rotary.forward(h.split(k, h.keyHeads), 1)), batch, h.length, h.headDim),
 		value: Reshape(h.narrow(h.split(v, h.keyHeads)), batch, h.length, h.headDim),
 	}
+	var outputs []*Node
 	for i := range h.spans {
 		s := &h.spans[i]
 		scores := h.timesTransposed(h.queries(saved.query, s), part(saved.key, 1, s.start, s.to))
@@ -70,9 +71,10 @@ func (h *heads) forward(q, k, v *Node) (*Node, *headsSaved) {
 		}
 		weights := h.softmax(scores, s)
 		saved.weights = append(saved.weights, weights)
-		saved.outputs = append(saved.outputs, h.times(weights, part(saved.value, 1, s.start, s.to)))
+		outputs = append(outputs, h.times(weights, part(saved.value, 1, s.start, s.to)))
 	}
-	return h.merge(h.unblock(saved.outputs), h.queryHeads), saved
+	saved.output = h.apart(h.narrow(h.merge(h.unblock(outputs), h.queryHeads)))
+	return widen(saved.output), saved
 }
 
 // softmax turns scores [rows·keyHeads, group·block, keys] into attention weights in the compute type. Every query sees at
@@ -90,7 +92,10 @@ func (h *heads) softmax(scores *Node, s *span) *Node {
 // backward takes the gradient of forward's result, [N, queryHeads·headDim] in float32, to those of q, k and v.
 func (h *heads) backward(gradient *Node, saved *headsSaved) (q, k, v *Node) {
 	batch := h.rows * h.keyHeads
-	wide := Reshape(h.split(gradient, h.queryHeads), batch, h.group(), h.length, h.headDim)
+	grouped := func(x *Node) *Node {
+		return Reshape(h.split(x, h.queryHeads), batch, h.group(), h.length, h.headDim)
+	}
+	wide, forward := grouped(gradient), grouped(widen(saved.output))
 	narrowed := h.narrow(wide)
 	var queries []*Node
 	var keys, values *Node // transposed: [batch, headDim, length]
@@ -98,7 +103,7 @@ func (h *heads) backward(gradient *Node, saved *headsSaved) (q, k, v *Node) {
 		s := &h.spans[i]
 		output, weights := h.queries(wide, s), widen(saved.weights[i])
 		// Of softmax: dS = P·(dP − Σ dP·P), and Σ dP·P over the keys is Σ dO·O over the head.
-		inner := ReduceAndKeep(Mul(output, saved.outputs[i]), ReduceSum, -1)
+		inner := ReduceAndKeep(Mul(output, h.queries(forward, s)), ReduceSum, -1)
 		weightsGradient := h.timesTransposed(h.queries(narrowed, s), part(saved.value, 1, s.start, s.to))
 		scores := Mul(weights, Sub(weightsGradient, inner))
 		if h.cap != 0 {

@@ -27,6 +27,7 @@ type linear struct {
 	projections []projection
 	scale       float64 // α/rank, or α/√rank
 	dropout     *dropout
+	rounded     bool // forward's result is in the compute type: what is kept of it is smaller then
 }
 
 // linearSaved is what linear.backward needs from linear.forward; empty without an adapter.
@@ -73,7 +74,7 @@ func (l *linear) fusedAdapter() (a, b *Node) {
 	return l.narrow(joined(as, 0)), l.narrow(joined(bs, 0))
 }
 
-// forward returns the modules' outputs side by side, [N, Σ out], for x [N, in], all in float32.
+// forward returns the modules' outputs side by side, [N, Σ out], for x [N, in], all in float32 unless rounded.
 func (l *linear) forward(x *Node) (*Node, linearSaved) {
 	var saved linearSaved
 	y := l.timesTransposed(l.narrow(x), l.weight)
@@ -84,13 +85,16 @@ func (l *linear) forward(x *Node) (*Node, linearSaved) {
 		if l.hasMagnitudes() {
 			y, saved.dora = l.decomposed(y, low, saved.dropped, a, b)
 		} else {
-			y = l.apart(Add(y, low)) // else XLA keeps both summands, to add them anew wherever the sum is used
+			y = Add(y, low)
 		}
 	}
 	if l.bias != nil {
 		y = Add(y, BroadcastToShape(ExpandAxes(l.bias, 0), y.Shape()))
 	}
-	return y, saved
+	if l.rounded {
+		y = l.narrow(y)
+	}
+	return l.apart(y), saved // else XLA keeps the summands, to add them anew wherever the sum is used
 }
 
 // again puts x, forward's argument made a second time, in place of the one that saved keeps.

@@ -28,11 +28,12 @@ type Programs struct {
 	loss       *Exec
 	logits     *Exec
 	rowSquares *tensors.Tensor // of DoRA: see squaresOfRows; nil without it
+	compiled   map[*Graph]bool // those that compile has met
 }
 
 // NewPrograms prepares the graphs. layout may be nil: then there is only Loss and Logits, of the base model alone.
 func NewPrograms(base *Base, layout *lora.Layout, options Options) (_ *Programs, err error) {
-	p := &Programs{base: base, layout: layout, options: options}
+	p := &Programs{base: base, layout: layout, options: options, compiled: map[*Graph]bool{}}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -156,11 +157,24 @@ func (p *Programs) compiledGradient(rows, length, capacity int) (*Graph, error) 
 	defer adapter.Close()
 	arguments, temporary := p.arguments(batch, capacity, draw{}, adapter)
 	defer closeAll(temporary)
+	return p.compile(p.gradient, arguments)
+}
+
+// compile compiles a program for the shapes of these arguments unless it has been.
+func (p *Programs) compile(exec *Exec, arguments []any) (*Graph, error) {
 	argumentShapes := make([]shapes.Shape, len(arguments))
 	for i, argument := range arguments {
 		argumentShapes[i] = argument.(*tensors.Tensor).Shape()
 	}
-	return p.gradient.Compile(argumentShapes...)
+	graph, err := exec.Compile(argumentShapes...)
+	if err != nil {
+		return nil, err
+	}
+	if !p.compiled[graph] {
+		p.compiled[graph] = true
+		reclaim()
+	}
+	return graph, nil
 }
 
 func (p *Programs) run(exec *Exec, batch *data.Batch, capacity int, drawn draw, adapter *Vector) ([]*tensors.Tensor, error) {
@@ -169,5 +183,8 @@ func (p *Programs) run(exec *Exec, batch *data.Batch, capacity int, drawn draw, 
 	}
 	arguments, temporary := p.arguments(batch, capacity, drawn, adapter)
 	defer closeAll(temporary)
+	if _, err := p.compile(exec, arguments); err != nil {
+		return nil, err
+	}
 	return exec.Call(arguments...)
 }
