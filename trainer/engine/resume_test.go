@@ -129,7 +129,6 @@ func TestAResumedRunEqualsOneNeverInterrupted(t *testing.T) {
 	for _, cut := range []int{1, 6} {
 		t.Run(fmt.Sprint("from step ", cut), func(t *testing.T) {
 			job := r.again(t)
-			job.Config = r.told.plan.Config // as a daemon knows them from the plan: the prior is settled
 			r.cutAt(t, job, cut)
 			told := r.check(t, job, cut)
 			if len(told.logs) == 0 || !strings.Contains(told.logs[0], fmt.Sprintf("checkpoint of step %d of 9", cut)) {
