@@ -57,6 +57,9 @@ func (r *run) fitOnDevice(ctx context.Context, cause error) error {
 	if cause == nil || !isOutOfMemory(cause) {
 		return cause
 	}
+	if r.stopsWithoutMemory {
+		return r.outOfMemory(cause)
+	}
 	phase := r.phase
 	for cause != nil {
 		if !isOutOfMemory(cause) {
@@ -69,6 +72,17 @@ func (r *run) fitOnDevice(ctx context.Context, cause error) error {
 	}
 	r.enter(phase)
 	return nil
+}
+
+// outOfMemory ends a job whose device cannot be trusted after it ran out of memory, and says what would fit better.
+func (r *run) outOfMemory(cause error) error {
+	asked := &r.job.Config
+	failure := protocol.NewError(protocol.CodeOutOfMemory, "the device ran out of memory with micro_batch %d and block_size %d: %v", asked.MicroBatch, asked.BlockSize, cause)
+	if asked.MicroBatch == 1 {
+		return failure.WithHint("submit the job again with grad_checkpointing=true or a smaller block_size")
+	}
+	half := fit{parts: 2}.microBatch(asked.MicroBatch)
+	return failure.WithHint("submit the job again with micro_batch=%d and grad_accum=%d, which takes about the same steps, or with grad_checkpointing=true", half, 2*asked.GradAccum)
 }
 
 // shrink goes over to the next smaller fit, and frees what the larger one held.

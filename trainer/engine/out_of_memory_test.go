@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/shannon-labs/scu/protocol"
 )
@@ -39,43 +42,56 @@ func longRows(t *testing.T, count int) string {
 	return path
 }
 
-// A step that does not fit the memory that the system gives is taken in smaller parts, and is the same step.
-func TestOutOfMemoryMakesThePartsSmaller(t *testing.T) {
+// On the CPU a step that does not fit the memory that the system gives ends the job, which says what would fit.
+func TestOutOfMemoryOnTheCPUEndsTheJob(t *testing.T) {
 	job := tinyJob(t, map[string]any{"micro_batch": 32, "grad_accum": 1, "max_steps": 2, "block_size": 256, "packing": "off", "val_fraction": 0.2})
 	job.TrainData = longRows(t, 46)
-	_, whole := mustTrain(t, job)
-
-	job.Output = filepath.Join(t.TempDir(), "adapter")
 	command, lines := startChild(t, job, memoryHeadroom+"="+fmt.Sprint(50<<20))
-	var steps []*protocol.TrainingMetrics
-	var plan *protocol.Plan
-	var warnings []string
+	failure := ""
 	for lines.Scan() {
-		switch told := parseTold(t, lines.Bytes()); {
-		case told.Metrics != nil:
-			steps = append(steps, told.Metrics)
-		case told.Plan != nil:
-			plan = told.Plan
-		case told.Warning != "":
-			warnings = append(warnings, told.Warning)
-		case told.Failure != "":
-			t.Errorf("the child failed: %s", told.Failure)
-		}
+		failure += parseTold(t, lines.Bytes()).Failure
 	}
 	if err := command.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if len(steps) != 2 || plan == nil || plan.Config.MicroBatch >= 32 || plan.Config.MicroBatch*plan.Config.GradAccum != 32 {
-		t.Fatalf("%d steps, with the plan %+v", len(steps), plan)
+	for _, part := range []string{"out of memory", "micro_batch 32", "micro_batch=16", "grad_accum=2"} {
+		if !strings.Contains(failure, part) {
+			t.Errorf("it failed with %q, which does not say %q", failure, part)
+		}
 	}
-	if !strings.Contains(strings.Join(warnings, "\n"), "micro_batch goes from 32 to 16 and grad_accum from 1 to 2") {
-		t.Errorf("told %q", warnings)
+	if _, err := os.Stat(job.Output); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an adapter was left: %v", err)
 	}
-	for i, m := range steps {
-		want := whole.steps[i]
-		if m.TargetTokens != want.TargetTokens || math.Abs(float64(m.DataBPT/want.DataBPT)-1) > 1e-5 || math.Abs(float64(m.GradNorm/want.GradNorm)-1) > 1e-4 {
-			t.Errorf("step %d: %v bits and gradient norm %v over %d targets, in one part %v and %v over %d",
-				m.Step, m.DataBPT, m.GradNorm, m.TargetTokens, want.DataBPT, want.GradNorm, want.TargetTokens)
+}
+
+func TestALimitedAddressSpaceIsRefused(t *testing.T) {
+	t.Parallel()
+	unlimited, narrow := uint64(unix.RLIM_INFINITY), uint64(7<<30)
+	if err := checkAddressSpace(&unix.Rlimit{Cur: unlimited, Max: unlimited}); err != nil {
+		t.Error(err)
+	}
+	if err := checkAddressSpace(&unix.Rlimit{Cur: narrow, Max: narrow}); err == nil || !strings.Contains(err.Error(), "ulimit -v") || !strings.Contains(err.Error(), "7516 MB") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// In parts, a step is the same step.
+func TestAStepInPartsIsTheSameStep(t *testing.T) {
+	job := tinyJob(t, map[string]any{"micro_batch": 32, "grad_accum": 1, "max_steps": 2, "block_size": 256, "packing": "off", "val_fraction": 0.2})
+	job.TrainData = longRows(t, 46)
+	var first *protocol.TrainingMetrics
+	for _, parts := range []int{1, 2, 4} {
+		training := startTraining(t, job, &recorder{})
+		training.fit.parts = parts
+		m, err := training.step(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = m
+		}
+		if m.TargetTokens != first.TargetTokens || math.Abs(float64(m.DataBPT/first.DataBPT)-1) > 1e-5 || math.Abs(float64(m.GradNorm/first.GradNorm)-1) > 1e-4 {
+			t.Errorf("in %d parts %v bits and gradient norm %v, whole %v and %v", parts, m.DataBPT, m.GradNorm, first.DataBPT, first.GradNorm)
 		}
 	}
 }

@@ -35,6 +35,9 @@ type run struct {
 	programs  *model.Programs
 	optimizer *model.Optimizer
 	fit       fit
+	// stopsWithoutMemory says that the run ends when memory runs out, instead of going on in smaller parts: gradients that
+	// XLA's CPU client computed after a failed allocation have been found to be wrong, though no error was reported.
+	stopsWithoutMemory bool
 
 	measured measured
 }
@@ -49,7 +52,7 @@ type measured struct {
 // Train runs a job to its end. When ctx ends it stops at the next micro-batch with ctx's error, and leaves nothing on
 // disk but its checkpoints; see [ErrPause] for the other way to stop. Errors that a person can mend are *protocol.Error.
 func Train(ctx context.Context, job Job, observer Observer) (*Result, error) {
-	r := &run{job: job, observer: observer}
+	r := &run{job: job, observer: observer, stopsWithoutMemory: job.Device == "cpu"}
 	defer r.close()
 	result, err := r.train(ctx)
 	switch {
@@ -83,6 +86,9 @@ func (r *run) close() {
 }
 
 func (r *run) train(ctx context.Context) (*Result, error) {
+	if err := refuseAddressLimit(r.job.Device); err != nil {
+		return nil, err
+	}
 	plugin, err := findPlugin(r.job.Device, r.job.PluginDir)
 	if err != nil {
 		return nil, err
