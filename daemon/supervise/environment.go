@@ -1,6 +1,9 @@
 package supervise
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // quickening are the variables that make XLA quick and lean. They have to be set before a process starts.
 var quickening = []struct{ variable, separator, key, value string }{
@@ -26,6 +29,8 @@ func WorkerEnvironment(own, extra []string) []string {
 		case value == "":
 			environment = append(environment, q.variable+"="+setting)
 		default:
+			// In place of the one before: of two settings of a variable a program may see either.
+			environment = slices.DeleteFunc(environment, func(s string) bool { return strings.HasPrefix(s, q.variable+"=") })
 			environment = append(environment, q.variable+"="+value+q.separator+setting)
 		}
 	}
