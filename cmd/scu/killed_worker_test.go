@@ -11,6 +11,7 @@ import (
 
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/rpc"
+	"github.com/shannon-labs/scu/trainer/engine"
 	"github.com/shannon-labs/scu/trainer/model"
 	"github.com/shannon-labs/scu/trainer/oracle"
 )
@@ -82,6 +83,11 @@ func TestAKilledWorkerGoesOn(t *testing.T) {
 		if adapter.SHA256 != undisturbed.Adapter.SHA256 {
 			t.Errorf("%s has the adapter %s, want %s", adapter.Name, adapter.SHA256, undisturbed.Adapter.SHA256)
 		}
+	}
+	// A command that loads the model itself starts itself anew once, in the environment in which XLA is quick.
+	score := decode[engine.Score](t, scu(t, home, "eval", "--json", "--model", oracle.Load(t, "untied").ModelDirectory, "--adapter", "late", "--data", rows).expect(t, 0, ""))
+	if score.Rows != 40 || !(score.DataBPT > 0) {
+		t.Errorf("eval gave %+v", score)
 	}
 	steps := decode[[]protocol.TrainingMetrics](t, scu(t, home, "metrics", "--json", "late").expect(t, 0, ""))
 	if len(done) != 3 || len(steps) != 150 || steps[149].Step != 150 {

@@ -213,6 +213,11 @@ func TestWorkerEnvironmentAddsWhatNobodySet(t *testing.T) {
 		if got := lookup(environment, test.variable); got != test.want {
 			t.Errorf("%+v gave %q", test, got)
 		}
+		// A program that starts itself anew sees the first setting of a variable, and must find the one that it made.
+		set := slices.DeleteFunc(slices.Clone(environment), func(s string) bool { return !strings.HasPrefix(s, test.variable+"=") })
+		if test.extra == "B=2" && len(set) != 1 {
+			t.Errorf("%+v set the variable %d times: %q", test, len(set), set)
+		}
 		if again := WorkerEnvironment(environment, nil); !slices.Equal(again, environment) {
 			t.Errorf("%+v: done twice it gave %q", test, again)
 		}
