@@ -47,9 +47,10 @@ func (p Planner) Prepare(ctx context.Context, home string, spec protocol.JobSpec
 		parameters: source.Config.Parameters(), context: source.Config.ContextLength,
 		modules: source.Config.ModuleNames(), device: p.Device, preset: spec.Preset,
 	}
+	var adapter *lora.Adapter
 	if spec.InitAdapter != "" {
-		adapter, err := lora.Load(spec.InitAdapter, source.Config)
-		if err != nil {
+		var err error
+		if adapter, err = lora.Load(spec.InitAdapter, source.Config); err != nil {
 			return nil, protocol.NewError(protocol.CodeInvalidConfig, "init_adapter: %v", err)
 		}
 		known.initial = &adapter.Layout.Config
@@ -71,8 +72,8 @@ func (p Planner) Prepare(ctx context.Context, home string, spec protocol.JobSpec
 		return nil, protocol.NewError(protocol.CodeInvalidConfig, "adapter_from is best, as early_stop_patience makes it, but no rows are held out to tell which weights are").
 			WithHint("give val_data or a val_fraction")
 	}
-	if spec.InitAdapter != "" {
-		if _, failure := LoadInitAdapter(spec.InitAdapter, source.Config, &prepared.Config); failure != nil {
+	if adapter != nil {
+		if failure := checkShape(spec.InitAdapter, adapter, source.Config, &prepared.Config); failure != nil {
 			return nil, failure
 		}
 	}
@@ -85,17 +86,25 @@ func LoadInitAdapter(directory string, arch architecture.Config, config *protoco
 	if err != nil {
 		return nil, protocol.NewError(protocol.CodeInvalidConfig, "init_adapter: %v", err)
 	}
+	if failure := checkShape(directory, adapter, arch, config); failure != nil {
+		return nil, failure
+	}
+	return adapter, nil
+}
+
+// checkShape refuses an adapter that does not have the shape of a job's configuration.
+func checkShape(directory string, adapter *lora.Adapter, arch architecture.Config, config *protocol.SCUConfig) *protocol.Error {
 	layout, err := lora.NewLayout(arch, AdapterConfig(config))
 	if err != nil {
-		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
+		return protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
 	}
 	have, want := adapter.Layout, layout
 	if !slices.Equal(have.Slots, want.Slots) || math.Abs(have.Config.Scale()/want.Config.Scale()-1) > 1e-6 {
 		ours, theirs := differences(want.Config, have.Config)
-		return nil, protocol.NewError(protocol.CodeInvalidConfig, "the adapter %s has %s, but this job has %s", directory, theirs, ours).
+		return protocol.NewError(protocol.CodeInvalidConfig, "the adapter %s has %s, but this job has %s", directory, theirs, ours).
 			WithHint("leave these settings out, and they follow the adapter")
 	}
-	return adapter, nil
+	return nil
 }
 
 // differences lists the settings in which two adapters differ, with the values of each.
