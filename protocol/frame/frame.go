@@ -46,6 +46,14 @@ type Start struct {
 	Cache       string             `msgpack:"cache"`       // where what can be fetched or computed again is kept
 	CreatedAt   time.Time          `msgpack:"created_at"`  // of the job
 	Told        int                `msgpack:"told"`        // steps that an earlier worker of this job has told of
+	Before      Fit                `msgpack:"before"`      // how that worker made the job fit the memory
+}
+
+// Fit is how a worker makes its passes through the model fit the memory. The zero value is as the settings say.
+type Fit struct {
+	Parts             int  `msgpack:"parts"`              // in which it runs each micro-batch; 0 means 1
+	GradCheckpointing bool `msgpack:"grad_checkpointing"` // because memory demands it, and not because it was asked for
+	OutOfMemory       bool `msgpack:"out_of_memory"`      // the worker died all the same because memory ran out: begin smaller
 }
 
 // Cancel asks the worker to stop at the next step and to leave nothing behind.
@@ -79,7 +87,7 @@ type Log struct {
 
 // Heartbeat shows that the worker lives while nothing else is to tell.
 type Heartbeat struct {
-	MemoryBytes int64 `msgpack:"memory_bytes"` // resident
+	MemoryBytes int64 `msgpack:"memory_bytes"` // of the worker process, resident on the host whatever the device
 }
 
 // Done says that the adapter stands whole at the place ordered.
@@ -125,8 +133,14 @@ func NewReader(r io.Reader) *Reader {
 }
 
 // Read fills value, an *Order or *Event, with the next one. It returns io.EOF, unwrapped, at a clean end.
-func (r *Reader) Read(value any) error {
-	err := r.decode.Decode(value)
+func (r *Reader) Read(value any) (err error) {
+	// The library panics at some values that do not fit, such as a nil where a time should be.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("read a frame: a value does not fit its field: %v", cause)
+		}
+	}()
+	err = r.decode.Decode(value)
 	if err == nil || err == io.EOF {
 		return err
 	}
