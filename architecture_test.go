@@ -50,6 +50,7 @@ var rules = []rule{
 	{room: "trainer/tokenizer", never: slices.Concat(outer, xla)},
 	{room: "trainer/architecture", never: slices.Concat(outer, xla)},
 	{room: "trainer/durable", never: slices.Concat(outer, xla)},
+	{room: "trainer/hostmemory", imports: []string{"trainer/model"}, never: outer}, // its test takes memory through a device
 	{room: "trainer/weights", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},
 	{room: "trainer/lora", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},
 	{room: "trainer/data", imports: []string{"trainer"}, never: slices.Concat(outer, xla)},

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
-
-	"github.com/shannon-labs/scu/daemon/supervise"
 )
 
 // What every case has in common.
@@ -117,7 +115,7 @@ func (d *driver) measure(ctx context.Context, c benchCase) (result *caseResult, 
 		Batches: c.batches(d.inputs.text), FirstTarget: c.FirstTarget,
 		Adapter: filepath.Join(directory, "adapter"), Gradient: filepath.Join(directory, "gradient"),
 	}
-	ours, err := startArm(ctx, "scu", supervise.WorkerEnvironment(os.Environ(), nil), d.self, armArgument)
+	ours, err := startArm(ctx, "scu", os.Environ(), d.self, armArgument)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +154,7 @@ func (d *driver) measure(ctx context.Context, c benchCase) (result *caseResult, 
 func (d *driver) pytorchEnvironment() []string {
 	environment := append(os.Environ(), "HF_HUB_OFFLINE=1")
 	if d.options.pytorchHugePages {
-		environment = supervise.WorkerEnvironment(environment, nil)
+		environment = append(environment, "GLIBC_TUNABLES=glibc.malloc.hugetlb=1")
 	}
 	return environment
 }

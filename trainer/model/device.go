@@ -36,9 +36,27 @@ func FindPlugin(device, directory string) (string, error) {
 	return "", fmt.Errorf("the XLA plugin %s is not installed in %s", name, directory)
 }
 
+// flagsVariable holds XLA's own settings, which it reads as the plugin is loaded.
+const flagsVariable = "XLA_FLAGS"
+
+// concurrencyScheduler is the setting of XLA's CPU compiler that orders a program for concurrency. Its order keeps more
+// temporaries alive at once: a worker took 8 to 15 % more memory with it, and was no quicker on two cores.
+const concurrencyScheduler = "--xla_cpu_enable_concurrency_optimized_scheduler="
+
+// leanFlags turns the scheduler off, unless someone has set it.
+func leanFlags(flags string) string {
+	if strings.Contains(flags, concurrencyScheduler) {
+		return flags
+	}
+	return strings.TrimSpace(flags + " " + concurrencyScheduler + "false")
+}
+
 // OpenDevice loads the plugin at path and opens its device. It lasts as long as the process.
 func OpenDevice(path string) (compute.Backend, error) {
 	xla.EnableAutoInstall(false) // what is missing is installed by "scu setup", never behind the user's back
+	if err := os.Setenv(flagsVariable, leanFlags(os.Getenv(flagsVariable))); err != nil {
+		return nil, fmt.Errorf("set %s: %w", flagsVariable, err)
+	}
 	backend, err := xla.New(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the device of %s: %w", path, err)

@@ -71,3 +71,16 @@ func TestOpenDeviceRefusesAFileThatIsNoPlugin(t *testing.T) {
 		t.Error("it was opened")
 	}
 }
+
+func TestSomeonesOwnFlagsAreKept(t *testing.T) {
+	t.Parallel()
+	for flags, want := range map[string]string{
+		"":                            concurrencyScheduler + "false",
+		"--xla_dump_to=/tmp/x":        "--xla_dump_to=/tmp/x " + concurrencyScheduler + "false",
+		concurrencyScheduler + "true": concurrencyScheduler + "true",
+	} {
+		if got := leanFlags(flags); got != want {
+			t.Errorf("%q gave %q, want %q", flags, got, want)
+		}
+	}
+}

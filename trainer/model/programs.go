@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/shannon-labs/scu/trainer/data"
+	"github.com/shannon-labs/scu/trainer/hostmemory"
 	"github.com/shannon-labs/scu/trainer/lora"
 )
 
@@ -172,7 +173,7 @@ func (p *Programs) compile(exec *Exec, arguments []any) (*Graph, error) {
 	}
 	if !p.compiled[graph] {
 		p.compiled[graph] = true
-		reclaim()
+		hostmemory.Reclaim()
 	}
 	return graph, nil
 }
@@ -186,5 +187,5 @@ func (p *Programs) run(exec *Exec, batch *data.Batch, capacity int, drawn draw, 
 	if _, err := p.compile(exec, arguments); err != nil {
 		return nil, err
 	}
-	return exec.Call(arguments...)
+	return execute(exec, arguments...)
 }
