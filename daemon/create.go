@@ -86,7 +86,7 @@ func (d *daemon) storeJob(ctx context.Context, spec protocol.JobSpec, prepared *
 		}
 		record, created, err = d.store.CreateJob(ctx, store.NewJob{
 			ID: newID("job"), Name: name, Spec: spec, ModelPath: prepared.ModelPath,
-			Config: prepared.Config, Reasons: prepared.Reasons, Warnings: prepared.Warnings,
+			Config: prepared.Config, Reasons: prepared.Reasons,
 		})
 		var taken *store.NameTakenError
 		if spec.AdapterName != "" || !errors.As(err, &taken) {

@@ -9,6 +9,9 @@
 // the queue, and one runner a job that starts its worker and records what it says. The rooms beneath do the parts:
 // store (SQLite and the state machine), schedule (which job is next) and supervise (processes).
 //
+// A run is one worker, but where one dies because memory ran out another takes its place, which goes on from the last
+// checkpoint in smaller pieces (out_of_memory.go). Any other death ends the job, and its user may try it again.
+//
 // What is on disk is the truth. The queue and the table of running jobs in memory only mirror it, and are rebuilt when
 // the daemon starts. A call is answered after the commit that it caused.
 //

@@ -24,6 +24,7 @@ func fakeWorker() {
 	var s script
 	must(json.Unmarshal(text, &s))
 	noteStart(start.TrainData)
+	parts := beginFit(start, say)
 	go obey(orders, say)
 
 	temporary := filepath.Join(filepath.Dir(start.Output), ".tmp-"+filepath.Base(start.Output))
@@ -34,11 +35,22 @@ func fakeWorker() {
 	}
 	settled := start.Config
 	settled.PriorSigma = 0.5
+	settled.GradAccum *= parts
 	say(frame.Event{Plan: &protocol.Plan{Config: settled, TotalSteps: s.Steps, TargetTokens: 100}})
+	say(frame.Event{Log: &frame.Log{Message: "few rows", Warning: true}})
 	say(frame.Event{Log: &frame.Log{Message: "model " + start.Model + " on " + start.Device}})
 	say(frame.Event{Phase: &frame.Phase{Phase: protocol.PhaseTraining}})
-	for step := start.Told + 1; step <= s.Steps; step++ {
+	last := s.Steps
+	if parts < s.NeedsParts {
+		last = min(last, start.Told+2)
+	}
+	for step := start.Told + 1; step <= last; step++ {
 		say(frame.Event{Metrics: &protocol.TrainingMetrics{Step: step, DataBPT: 2, EtaMinutes: 1, Tokens: 10, CreatedAt: time.Now()}})
+	}
+	if parts < s.NeedsParts {
+		must(os.MkdirAll(start.Checkpoints, 0o700))
+		fmt.Fprintln(os.Stderr, "scu: out of memory: an allocation of 8388608 bytes failed")
+		os.Exit(2) // as the Go runtime does when a library aborts
 	}
 	if s.Forget {
 		time.Sleep(5 * time.Minute) // obey ends it long before
@@ -73,6 +85,20 @@ func fakeWorker() {
 	default:
 		must(fmt.Errorf("unknown end %q", s.End))
 	}
+}
+
+// beginFit is in how many parts a worker runs its micro-batches, of four blocks: one more halving than the worker before it
+// that died because memory ran out. It ends where there is none.
+func beginFit(start *frame.Start, say func(frame.Event)) int {
+	parts := max(1, start.Before.Parts)
+	if !start.Before.OutOfMemory {
+		return parts
+	}
+	if 2*parts > 4 {
+		say(frame.Event{Failed: protocol.NewError(protocol.CodeOutOfMemory, "one block at a time does not fit").WithHint("lower block_size")})
+		os.Exit(1)
+	}
+	return 2 * parts
 }
 
 // obey stops the worker when the daemon says so or is gone.

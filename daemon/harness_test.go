@@ -50,8 +50,8 @@ func (fakePlanner) Prepare(_ context.Context, _ string, spec protocol.JobSpec) (
 		return nil, protocol.NewError(protocol.CodeDatasetInvalid, "row 1 of %s has no usable field", spec.TrainData)
 	}
 	return &plan.Prepared{
-		ModelPath: "/models/" + spec.BaseModel, Config: protocol.SCUConfig{LoraR: 8, TargetModules: []string{"q_proj"}},
-		Reasons: map[string]string{"lora_r": "the default"}, Warnings: []string{"few rows"},
+		ModelPath: "/models/" + spec.BaseModel, Config: protocol.SCUConfig{LoraR: 8, GradAccum: 3, TargetModules: []string{"q_proj"}},
+		Reasons: map[string]string{"lora_r": "the default"},
 	}, nil
 }
 
@@ -159,11 +159,12 @@ func daemonProcess(t *testing.T, home string) *exec.Cmd {
 
 // script tells the fake worker what to do. It stands in the file that a job names as its training data.
 type script struct {
-	Steps     int    // metrics to send
-	Gate      string // a fifo to open before the end: the test lets the worker go on by opening it too
-	Forget    bool   // ignore the gate and wait until told to stop
-	FailFirst bool   // without a step told by an earlier attempt, fail
-	End       string // see fakeWorker; empty means done
+	Steps      int    // metrics to send
+	Gate       string // a fifo to open before the end: the test lets the worker go on by opening it too
+	Forget     bool   // ignore the gate and wait until told to stop
+	NeedsParts int    // in fewer, it dies for want of memory after two steps
+	FailFirst  bool   // without a step told by an earlier attempt, fail
+	End        string // see fakeWorker; empty means done
 }
 
 // spec writes a script and returns a job that runs it.

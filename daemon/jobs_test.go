@@ -27,7 +27,7 @@ func TestJobRunsToCompletion(t *testing.T) {
 		done.StartedAt == nil || done.CompletedAt == nil || done.EstimatedFinish != nil || done.Phase != "" {
 		t.Errorf("completed job %+v", done.TrainingStatus)
 	}
-	if done.Plan.Reasons["lora_r"] == "" || done.Plan.Warnings[0] != "few rows" || done.Summary.Steps != 20 || done.Metrics.Step != 20 {
+	if done.Plan.Reasons["lora_r"] == "" || done.Summary.Steps != 20 || done.Metrics.Step != 20 {
 		t.Errorf("plan %+v, summary %+v, metrics %+v", done.Plan, done.Summary, done.Metrics)
 	}
 	if want := []string{"few rows", "model /models/Tiny.gguf on cpu"}; !slices.Equal(done.Logs, want) {
@@ -82,7 +82,8 @@ func TestHowJobsFail(t *testing.T) {
 		_, err := client.Adapter(t.Context(), job.JobID)
 		wantCode(t, err, protocol.CodeNotFound, "failed", "no adapter")
 		logs, err := client.Logs(t.Context(), job.Name)
-		if err != nil || len(logs.Lines) < 2 || !strings.Contains(logs.Lines[0], "warning: few rows") {
+		told := len(logs.Lines) > 1 && strings.Contains(logs.Lines[0], "warning: few rows")
+		if err != nil || !told && test.end != "repeat" { // what comes with a step that is refused is not kept
 			t.Errorf("%s: logs %+v, %v", test.end, logs, err)
 		}
 		if test.end == "crash" && logs.Lines[len(logs.Lines)-1] != "worker: the worker comes to its end" {

@@ -69,7 +69,7 @@ func (r *run) stopReason() *protocol.Error {
 	return r.reason
 }
 
-// run takes a job through its worker's life to a final state.
+// run takes a job through the life of its worker, or of several where memory runs out, to a final state.
 func (d *daemon) run(r *run) {
 	defer r.end()
 	if r.stopReason() != nil { // the daemon ends, and the next one will find the job in the queue
@@ -93,14 +93,15 @@ func (d *daemon) run(r *run) {
 	d.settle(r, record, outcome)
 }
 
-// work runs the worker and records what it says.
-func (d *daemon) work(r *run, record *store.Record) supervise.Outcome {
+// workOnce runs one worker and records what it says. before is how the one before it made the job fit the memory.
+func (d *daemon) workOnce(r *run, record *store.Record, before frame.Fit) supervise.Outcome {
 	spec := record.Job.Spec
 	worker, err := d.options.Launcher.Launch(r.stopped, frame.Start{
 		JobID: r.jobID, Model: record.ModelPath, ModelName: spec.BaseModel,
 		TrainData: spec.TrainData, ValData: spec.ValData, InitAdapter: spec.InitAdapter,
 		Output: d.adapterPath(record.AdapterID), Device: d.options.Device, Config: record.Ordered, Reasons: record.Reasons,
 		Checkpoints: d.checkpointsPath(r.jobID), Cache: plan.CacheDirectory(d.options.Home), CreatedAt: record.Job.CreatedAt, Told: record.Job.Step,
+		Before: before,
 	})
 	if err != nil {
 		if r.stopReason() != nil {

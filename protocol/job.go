@@ -126,7 +126,7 @@ type TrainingMetrics struct {
 	TokensPerSecond   Float     `json:"tokens_per_second" msgpack:"tokens_per_second"`
 	EtaMinutes        Float     `json:"eta_minutes" msgpack:"eta_minutes"`
 	ValDataBPT        *Float    `json:"val_data_bpt,omitempty" msgpack:"val_data_bpt"`
-	DeviceMemoryBytes int64     `json:"device_memory_bytes,omitempty" msgpack:"device_memory_bytes"`
+	DeviceMemoryBytes int64     `json:"device_memory_bytes,omitempty" msgpack:"device_memory_bytes"` // on cpu the worker's resident memory; left out where the device does not tell
 	NonFinite         bool      `json:"non_finite,omitempty" msgpack:"non_finite"`
 	CreatedAt         time.Time `json:"created_at" msgpack:"created_at"`
 }
@@ -173,7 +173,7 @@ type RunSummary struct {
 	PriorSigma       float64 `json:"prior_sigma" msgpack:"prior_sigma"`
 	TokensPerSecond  Float   `json:"tokens_per_second" msgpack:"tokens_per_second"` // over the training steps, evaluation and compilation not counted
 	TrainSeconds     float64 `json:"train_seconds" msgpack:"train_seconds"`
-	PeakMemoryBytes  int64   `json:"peak_memory_bytes" msgpack:"peak_memory_bytes"` // of the worker process
+	PeakMemoryBytes  int64   `json:"peak_memory_bytes" msgpack:"peak_memory_bytes"` // of the worker process, resident on the host whatever the device
 	NonFiniteSteps   int     `json:"non_finite_steps" msgpack:"non_finite_steps"`
 	RowsTruncated    int     `json:"rows_truncated" msgpack:"rows_truncated"`
 	RowsWithoutLoss  int     `json:"rows_without_targets" msgpack:"rows_without_targets"`

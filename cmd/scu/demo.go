@@ -46,9 +46,6 @@ on them with the Shannon Control Unit, and show how the model did on conversatio
 did not see, and what it answers with and without the adapter.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if err := withHugePages(); err != nil { // for the answers at the end
-				return err
-			}
 			return c.demo(command.Context())
 		},
 	}

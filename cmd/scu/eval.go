@@ -20,6 +20,7 @@ import (
 type evalFlags struct {
 	model, adapter, dataset string
 	device, precision       string
+	fields                  string
 	score                   engine.ScoreOptions
 }
 
@@ -44,6 +45,11 @@ the model's context (or --block-size) are cut, and said to be.`,
 			if flags.score.BlockSize < 0 || flags.score.BlockSize == 1 {
 				return usageErrorf("--block-size is %d; it must be at least 2, or 0 for the model's context", flags.score.BlockSize)
 			}
+			fields, failure := plan.ParseFields(flags.fields)
+			if failure != nil {
+				return usageErrorf("--%v", failure)
+			}
+			flags.score.Fields = fields
 			return c.eval(command.Context(), flags)
 		},
 	}
@@ -55,16 +61,13 @@ the model's context (or --block-size) are cut, and said to be.`,
 	f.StringVar(&flags.precision, "precision", protocol.PrecisionF32, "f32 or bf16")
 	f.IntVar(&flags.score.BlockSize, "block-size", 0, "the longest row in tokens; 0 is the model's context")
 	f.StringVar(&flags.score.TrainOn, "train-on", protocol.TrainOnAuto, "which tokens count: auto, all, completion, assistant, last_assistant")
-	f.StringToStringVar(&flags.score.Fields, "fields", nil, "what the fields of a row are called, as prompt=question,completion=answer")
+	f.StringVar(&flags.fields, "fields", "", "what the fields of a row are called, as in --set fields=prompt:question,completion:answer of scu train")
 	f.StringVar(&flags.score.DocumentSeparator, "document-separator", "", "what parts the documents of a text file; empty means runs of blank lines")
 	f.BoolVar(&flags.score.PerRow, "per-row", false, "give each row's nll and target tokens as well")
 	return command
 }
 
 func (c *console) eval(ctx context.Context, flags evalFlags) error {
-	if err := withHugePages(); err != nil {
-		return err
-	}
 	session, err := c.openSession(ctx, flags.model, flags.adapter, flags.device, flags.precision)
 	if err != nil {
 		return err

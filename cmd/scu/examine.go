@@ -155,7 +155,7 @@ func (c *console) examineDaemon(ctx context.Context, home string) finding {
 	return f
 }
 
-// examineHugePages looks at a mode of the kernel that makes bfloat16 training about a fifth faster.
+// examineHugePages looks at a mode of the kernel without which training is slower.
 func examineHugePages() finding {
 	f := finding{Name: "hugepages", OK: true}
 	const path = "/sys/kernel/mm/transparent_hugepage/enabled"

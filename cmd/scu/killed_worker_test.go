@@ -24,14 +24,7 @@ func TestAKilledWorkerGoesOn(t *testing.T) {
 	}
 	home := newHome(t)
 	t.Cleanup(func() { scu(t, home, "daemon", "stop", "--now") })
-	rows := filepath.Join(t.TempDir(), "rows.jsonl")
-	var text strings.Builder
-	for i := range 40 {
-		fmt.Fprintf(&text, "{\"text\": \"row %d says one thing and another\"}\n", i*i)
-	}
-	if err := os.WriteFile(rows, []byte(text.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	rows := writeRows(t, 40)
 	train := func(name string, more ...string) outcomeOf {
 		arguments := []string{"train", "--json", "--base-model", oracle.Load(t, "untied").ModelDirectory, "--dataset", rows, "--name", name,
 			"--set", "max_steps=150", "--set", "checkpoint_every=20", "--set", "block_size=32", "--set", "precision=f32", "--set", "eval_every=50"}
@@ -84,7 +77,7 @@ func TestAKilledWorkerGoesOn(t *testing.T) {
 			t.Errorf("%s has the adapter %s, want %s", adapter.Name, adapter.SHA256, undisturbed.Adapter.SHA256)
 		}
 	}
-	// A command that loads the model itself starts itself anew once, in the environment in which XLA is quick.
+	// A command that loads the model itself.
 	score := decode[engine.Score](t, scu(t, home, "eval", "--json", "--model", oracle.Load(t, "untied").ModelDirectory, "--adapter", "late", "--data", rows).expect(t, 0, ""))
 	if score.Rows != 40 || !(score.DataBPT > 0) {
 		t.Errorf("eval gave %+v", score)
@@ -93,6 +86,20 @@ func TestAKilledWorkerGoesOn(t *testing.T) {
 	if len(done) != 3 || len(steps) != 150 || steps[149].Step != 150 {
 		t.Errorf("%d adapters, %d steps", len(done), len(steps))
 	}
+}
+
+// writeRows writes a file of rows of text.
+func writeRows(t *testing.T, count int) string {
+	t.Helper()
+	var text strings.Builder
+	for i := range count {
+		fmt.Fprintf(&text, "{\"text\": \"row %d says one thing and another\"}\n", i*i)
+	}
+	path := filepath.Join(t.TempDir(), "rows.jsonl")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // await follows a job from its beginning until an event is the wanted one.
@@ -117,11 +124,17 @@ func await(t *testing.T, client *rpc.Client, name string, wanted func(protocol.J
 // kill ends the one worker of a home's daemon with SIGKILL.
 func kill(t *testing.T, home string) {
 	t.Helper()
+	signalWorker(t, home, syscall.SIGKILL)
+}
+
+// signalWorker sends a signal to the one worker of a home's daemon.
+func signalWorker(t *testing.T, home string, signal syscall.Signal) {
+	t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed := 0
+	reached := 0
 	for _, path := range processes {
 		arguments, err := os.ReadFile(path)
 		if err != nil || !strings.HasSuffix(string(arguments), "\x00worker\x00") {
@@ -135,12 +148,12 @@ func kill(t *testing.T, home string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(pid, signal); err != nil {
 			t.Fatal(err)
 		}
-		killed++
+		reached++
 	}
-	if killed != 1 {
-		t.Fatalf("%d workers were killed, want one", killed)
+	if reached != 1 {
+		t.Fatalf("%d workers got the signal %v, want one", reached, signal)
 	}
 }

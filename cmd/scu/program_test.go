@@ -20,7 +20,8 @@ import (
 // patience is how long a test waits for what must happen. It is only ever used up by a failure.
 const patience = 3 * time.Minute
 
-// roleVariable makes the test binary another program: scu itself, or a daemon whose workers only pretend to train.
+// roleVariable makes the test binary another program: scu itself, a daemon whose workers only pretend to train, one that
+// takes a killed worker for one that had no memory, or a program that takes memory.
 const roleVariable = "SCU_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -33,6 +34,14 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	case "believing daemon":
+		if err := believingDaemon(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	case "hog":
+		hog()
 	}
 	os.Exit(m.Run())
 }

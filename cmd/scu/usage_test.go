@@ -29,6 +29,7 @@ func TestWrongUsage(t *testing.T) {
 		"negative limit":       {"jobs --limit -1", "--limit"},
 		"no output":            {"download a", "--output is missing"},
 		"negative cursor":      {"events a --after -3", "--after"},
+		"fields without pairs": {"eval --model m --data d --fields question", `--fields has "question", which is no pair`},
 		"daemon's verb":        {"daemon strat", "strat"},
 	}
 	for name, c := range cases {

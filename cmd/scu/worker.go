@@ -75,7 +75,7 @@ func train(ctx context.Context, start *frame.Start, observer engine.Observer) (*
 	return engine.Train(ctx, engine.Job{
 		Model: start.Model, ModelName: start.ModelName, TrainData: start.TrainData, ValData: start.ValData, InitAdapter: start.InitAdapter,
 		Output: start.Output, Device: start.Device, PluginDir: filepath.Join(home, "pjrt"), Config: start.Config, Reasons: start.Reasons,
-		Checkpoints: start.Checkpoints, CacheDir: start.Cache, Build: buildID(), Created: start.CreatedAt,
+		Checkpoints: start.Checkpoints, CacheDir: start.Cache, Build: buildID(), Created: start.CreatedAt, Before: engine.Before(start.Before),
 	}, observer)
 }
 

@@ -20,7 +20,6 @@ type NewJob struct {
 	ModelPath string
 	Config    protocol.SCUConfig
 	Reasons   map[string]string
-	Warnings  []string // become warning events
 }
 
 // CreateJob queues a job and returns it once it is on disk. If the specification's request id is known, it returns the
@@ -111,11 +110,8 @@ func insertJob(ctx context.Context, tx *sql.Tx, n NewJob) error {
 	if n.Reasons == nil {
 		n.Reasons = map[string]string{}
 	}
-	if n.Warnings == nil {
-		n.Warnings = []string{}
-	}
-	var texts [4]string
-	for i, value := range []any{n.Spec, n.Config, n.Reasons, n.Warnings} {
+	var texts [3]string
+	for i, value := range []any{n.Spec, n.Config, n.Reasons} {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return fmt.Errorf("encode %T: %w", value, err)
@@ -123,14 +119,14 @@ func insertJob(ctx context.Context, tx *sql.Tx, n NewJob) error {
 		texts[i] = string(text)
 	}
 	_, err := tx.ExecContext(ctx, `
-INSERT INTO jobs (id, name, request_id, status, priority, base_model, model_path, train_data, val_data, spec, config, reasons, warnings, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+INSERT INTO jobs (id, name, request_id, status, priority, base_model, model_path, train_data, val_data, spec, config, reasons, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		n.ID, n.Name, textOrNull(n.Spec.RequestID), protocol.StatusQueued, n.Spec.Priority, n.Spec.BaseModel, n.ModelPath,
-		n.Spec.TrainData, n.Spec.ValData, texts[0], texts[1], texts[2], texts[3], micros(time.Now()))
+		n.Spec.TrainData, n.Spec.ValData, texts[0], texts[1], texts[2], micros(time.Now()))
 	return err
 }
 
-// tellCreation adds a new job's first events: that it is queued, and what its planning warned of.
+// tellCreation adds a new job's first event: that it is queued.
 func tellCreation(ctx context.Context, tx *sql.Tx, n NewJob) (*Record, error) {
 	record, err := oneRecord(ctx, tx, `WHERE j.id = ?`, n.ID)
 	if err != nil {
@@ -139,11 +135,6 @@ func tellCreation(ctx context.Context, tx *sql.Tx, n NewJob) (*Record, error) {
 	c := &change{ctx: ctx, tx: tx, record: record, now: record.Job.CreatedAt}
 	if err := c.tellState(); err != nil {
 		return nil, err
-	}
-	for _, warning := range n.Warnings {
-		if err := c.tell(protocol.JobEvent{Type: protocol.EventWarning, Message: warning}); err != nil {
-			return nil, err
-		}
 	}
 	return record, record.save(ctx, tx)
 }

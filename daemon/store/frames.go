@@ -56,13 +56,10 @@ func (c *change) recordPhase(phase frame.Phase) error {
 	return c.tellState()
 }
 
-// recordPlan adds to the worker's plan what only the daemon's planning knew: the reasons and the warnings.
+// recordPlan adds to the worker's plan what only the daemon's planning knew: the reasons.
 func (c *change) recordPlan(plan protocol.Plan) error {
 	if len(plan.Reasons) == 0 {
 		plan.Reasons = c.record.Reasons
-	}
-	if len(plan.Warnings) == 0 {
-		plan.Warnings = c.record.warnings
 	}
 	job := &c.record.Job
 	job.Plan, job.Config, job.TotalSteps = &plan, &plan.Config, plan.TotalSteps

@@ -24,9 +24,11 @@ func TestEveryOlderSchemaMigrates(t *testing.T) {
 		statements := []string{`CREATE TABLE schema_version (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)`}
 		for _, m := range migrations[:version] {
 			statements = append(statements, m.sql)
+			if m.version == 1 { // the job is as old as can be
+				statements = append(statements, `INSERT INTO jobs (id, name, status, base_model, model_path, train_data, spec, config, reasons, warnings, created_at)
+					VALUES ('old', 'old', 'queued', 'm', '/m', '/d', '{"base_model":"m","train_data":"/d"}', '{"lora_r":8}', '{}', '[]', 1)`)
+			}
 		}
-		statements = append(statements, `INSERT INTO jobs (id, name, status, base_model, model_path, train_data, spec, config, reasons, warnings, created_at)
-			VALUES ('old', 'old', 'queued', 'm', '/m', '/d', '{"base_model":"m","train_data":"/d"}', '{"lora_r":8}', '{}', '[]', 1)`)
 		for _, statement := range statements {
 			if _, err := database.Exec(statement); err != nil {
 				t.Fatal(err)

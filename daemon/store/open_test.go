@@ -78,7 +78,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 	_, err = Open(t.Context(), path, Options{})
 	var newer *NewerSchemaError
-	if !errors.As(err, &newer) || newer.Found != 99 || newer.Known != 2 || !strings.Contains(err.Error(), path) {
+	if !errors.As(err, &newer) || newer.Found != 99 || newer.Known != 3 || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -98,12 +98,12 @@ func TestDamagedDatabaseIsExplained(t *testing.T) {
 func TestFailedMigrationLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
-	err := s.apply(t.Context(), migration{version: 3, name: "0003_bad.sql", sql: `CREATE TABLE half (x); SELECT nonsense FROM nowhere;`})
+	err := s.apply(t.Context(), migration{version: 50, name: "0050_bad.sql", sql: `CREATE TABLE half (x); SELECT nonsense FROM nowhere;`})
 	if err == nil {
 		t.Fatal("a bad migration was applied")
 	}
 	var count int
-	if err := s.write.QueryRow(`SELECT (SELECT count(*) FROM sqlite_master WHERE name = 'half') + (SELECT count(*) FROM schema_version WHERE version = 3)`).Scan(&count); err != nil || count != 0 {
+	if err := s.write.QueryRow(`SELECT (SELECT count(*) FROM sqlite_master WHERE name = 'half') + (SELECT count(*) FROM schema_version WHERE version = 50)`).Scan(&count); err != nil || count != 0 {
 		t.Errorf("%d traces, %v", count, err)
 	}
 }

@@ -20,8 +20,6 @@ type Record struct {
 	CancelRequested bool
 	LastCursor      int64             // of the newest event
 	Reasons         map[string]string // of the configuration's values, from planning
-
-	warnings []string // from planning, for a worker's plan that has none
 }
 
 // queryer is a pool or a transaction.
@@ -31,7 +29,7 @@ type queryer interface {
 
 // selectRecords reads jobs (as j) with the metrics of their last step (as m).
 const selectRecords = `
-SELECT j.sequence, j.id, j.name, j.status, j.phase, j.phase_progress, j.progress, j.step, j.total_steps, j.spec, j.config, j.reasons, j.warnings,
+SELECT j.sequence, j.id, j.name, j.status, j.phase, j.phase_progress, j.progress, j.step, j.total_steps, j.spec, j.config, j.reasons,
 	j.model_path, j.plan, j.summary, j.error, j.adapter_id, j.created_at, j.started_at, j.completed_at, j.estimated_finish,
 	j.cancel_requested_at IS NOT NULL, j.last_cursor, ` + metricsColumns + `
 FROM jobs AS j LEFT JOIN training_metrics AS m ON m.job_id = j.id AND m.step = j.step
@@ -70,7 +68,7 @@ func oneRecord(ctx context.Context, from queryer, clauses string, args ...any) (
 func scanRecord(rows *sql.Rows) (*Record, error) {
 	var (
 		r                                 Record
-		spec, config, reasons, warnings   string
+		spec, config, reasons             string
 		plan, summary, failure, adapterID sql.NullString
 		created                           int64
 		started, completed, estimated     sql.NullInt64
@@ -78,7 +76,7 @@ func scanRecord(rows *sql.Rows) (*Record, error) {
 	)
 	job := &r.Job
 	targets := []any{&r.Sequence, &job.JobID, &job.Name, &job.Status, &job.Phase, &job.PhaseProgress, &job.Progress, &job.Step, &job.TotalSteps,
-		&spec, &config, &reasons, &warnings, &r.ModelPath, &plan, &summary, &failure, &adapterID, &created, &started, &completed,
+		&spec, &config, &reasons, &r.ModelPath, &plan, &summary, &failure, &adapterID, &created, &started, &completed,
 		&estimated, &r.CancelRequested, &r.LastCursor}
 	if err := rows.Scan(append(targets, metrics.targets()...)...); err != nil {
 		return nil, err
@@ -96,8 +94,7 @@ func scanRecord(rows *sql.Rows) (*Record, error) {
 	err := errors.Join(append(errs[:],
 		json.Unmarshal([]byte(spec), &job.Spec),
 		json.Unmarshal([]byte(config), &r.Ordered),
-		json.Unmarshal([]byte(reasons), &r.Reasons),
-		json.Unmarshal([]byte(warnings), &r.warnings))...)
+		json.Unmarshal([]byte(reasons), &r.Reasons))...)
 	if err != nil {
 		return nil, fmt.Errorf("decode job %s: %w", job.JobID, err)
 	}

@@ -14,4 +14,19 @@
 // A worker that hangs is found by its silence: it sends a heartbeat when it has nothing else to say. To stop one, it is
 // asked with a Cancel frame, then gets SIGTERM, then SIGKILL, each after a time of grace; the signals go to its whole
 // process group, and never after it has been reaped, when its number may be another's.
+//
+// # Memory
+//
+// The system promises more memory than it has, so a worker that needs too much is seldom refused an allocation: the
+// kernel kills it, of the machine's memory or of its control group's. That death must be told from others, because the
+// job can go on in smaller pieces ([OutOfMemory]). Two things tell it. A SIGKILL that was not ours, where the kernel's
+// count of such kills rose during the worker's life: the count of the worker's own control group, of version 2 or 1, or
+// that of the machine where there is no other. And a crash after an allocator has said that it failed, be it the C
+// library's, C++'s, LLVM's or Go's: the Go runtime catches a library's abort, so the exit status says nothing of it. A
+// count of the whole machine may have risen for another process; a worker that somebody killed at the same time then
+// goes on in smaller pieces than it needs, which costs little. What a program such as earlyoom kills looks like any kill.
+//
+// So that the kernel takes the worker, and neither the daemon nor the rest of what its user runs, the worker's score is
+// raised (memory_kills.go). That weighs as much as four fifths of the memory there is: only a program that holds still more is
+// taken before it.
 package supervise

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -28,6 +29,17 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// killCountVariable names the file in which a test lets the kernel count.
+const killCountVariable = "SCU_TEST_KILL_COUNT"
+
+// countKill does what the kernel does before it kills for want of memory.
+func countKill() {
+	if err := os.WriteFile(os.Getenv(killCountVariable), []byte("oom_kill 4\n"), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(5)
+	}
+}
+
 // fakeWorker behaves in one of the ways that a worker can.
 func fakeWorker(behaviour string) {
 	orders := frame.NewReader(os.NewFile(frame.OrderDescriptor, "orders"))
@@ -47,7 +59,7 @@ func fakeWorker(behaviour string) {
 	case "done":
 		say(frame.Event{Heartbeat: &frame.Heartbeat{}})
 		say(frame.Event{Phase: &frame.Phase{Phase: protocol.PhaseTraining}})
-		say(frame.Event{Log: &frame.Log{Message: order.Start.JobID + " " + os.Getenv("GLIBC_TUNABLES") + " " + os.Getenv("EXTRA")}})
+		say(frame.Event{Log: &frame.Log{Message: order.Start.JobID + " " + os.Getenv("EXTRA")}})
 		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
 	case "failed":
 		say(frame.Event{Failed: protocol.NewError(protocol.CodeDatasetInvalid, "row 3 is empty")})
@@ -66,6 +78,33 @@ func fakeWorker(behaviour string) {
 	case "sigkill itself":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
+	case "counted sigkill itself":
+		countKill()
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	case "counted exit 3":
+		countKill()
+		os.Exit(3)
+	case "abort for memory", "abort":
+		if behaviour == "abort for memory" {
+			fmt.Fprintln(os.Stderr, "LLVM ERROR: out of memory\nAllocation failed")
+		}
+		for range 20 { // whose stacks come after it
+			go block()
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)
+		select {}
+	case "done without memory":
+		fmt.Fprintln(os.Stderr, "scu: out of memory: an allocation of 7 bytes failed")
+		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
+	case "exit 0 without memory":
+		fmt.Fprintln(os.Stderr, "scu: out of memory: an allocation of 7 bytes failed")
+	case "score":
+		score, err := os.ReadFile("/proc/self/oom_score_adj")
+		if err != nil {
+			os.Exit(5)
+		}
+		say(frame.Event{Log: &frame.Log{Message: strings.TrimSpace(string(score))}})
 	case "garbage":
 		_, _ = os.NewFile(frame.EventDescriptor, "events").Write([]byte{0xc1, 0xc1, 0xc1})
 		block()

@@ -41,6 +41,8 @@ type Local struct {
 	SilenceLimit time.Duration // without a frame, before a worker counts as hung; 0 means 2 minutes, since compiling takes long
 	CancelGrace  time.Duration // between asking and SIGTERM; 0 means 20 seconds
 	TermGrace    time.Duration // between SIGTERM and SIGKILL; 0 means 5 seconds
+
+	killFiles func(pid int) []string // nil means killFilesOf
 }
 
 // Launch starts a worker process.
@@ -64,9 +66,13 @@ func (l *Local) Launch(ctx context.Context, start frame.Start) (Worker, error) {
 		silenceLimit: cmp.Or(l.SilenceLimit, 2*time.Minute),
 		cancelGrace:  cmp.Or(l.CancelGrace, 20*time.Second),
 		termGrace:    cmp.Or(l.TermGrace, 5*time.Second),
+		killFiles:    l.killFiles,
 		events:       make(chan frame.Event, 64),
 		exited:       make(chan struct{}),
 		gone:         make(chan struct{}),
+	}
+	if p.killFiles == nil {
+		p.killFiles = killFilesOf
 	}
 	if err := p.start(start); err != nil {
 		return nil, err
@@ -76,7 +82,7 @@ func (l *Local) Launch(ctx context.Context, start frame.Start) (Worker, error) {
 
 func (l *Local) command(pipes *pipes) *exec.Cmd {
 	command := exec.Command(l.Command[0], l.Command[1:]...)
-	command.Env = WorkerEnvironment(os.Environ(), l.Env)
+	command.Env = append(os.Environ(), l.Env...)
 	command.ExtraFiles = []*os.File{frame.OrderDescriptor - 3: pipes.orderRead, frame.EventDescriptor - 3: pipes.eventWrite}
 	command.Stdout, command.Stderr = pipes.logWrite, pipes.logWrite
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -24,8 +25,23 @@ type logFile struct {
 	size     int64
 	limit    int64
 	err      error    // the first failure to write; the rest is then only kept in mind
-	headline string   // the first line of a Go panic, whose stack would push it out of tail
+	headline string   // the first line of a Go panic or of a fatal signal, whose stack would push it out of tail
 	tail     []string // the last lines, at most keptLines
+
+	memoryLine string // the last line in which an allocator said that memory ran out
+}
+
+// headlines are how the Go runtime begins to tell of its end.
+var headlines = []string{"panic: ", "fatal error: ", "SIGABRT: ", "SIGSEGV: ", "SIGBUS: ", "SIGILL: ", "SIGFPE: "}
+
+// allocatorWords are how libraries say that they die, or may die, because an allocation failed.
+var allocatorWords = []string{
+	"LLVM ERROR: out of memory",
+	"std::bad_alloc", // what a C++ program says of the exception that nobody caught
+	"scu: out of memory: an allocation of ",
+	"fatal error: out of memory", // from here on Go's own
+	"fatal error: runtime: out of memory",
+	"fatal error: runtime: cannot allocate memory",
 }
 
 func openLog(path string) (*logFile, error) {
@@ -88,8 +104,11 @@ func (l *logFile) keep(line string) {
 		line = line[:keptLineBytes] + "…"
 	}
 	line = strings.ToValidUTF8(line, "\uFFFD")
-	if l.headline == "" && (strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")) {
+	if l.headline == "" && slices.ContainsFunc(headlines, func(start string) bool { return strings.HasPrefix(line, start) }) {
 		l.headline = line
+	}
+	if slices.ContainsFunc(allocatorWords, func(words string) bool { return strings.Contains(line, words) }) {
+		l.memoryLine = line
 	}
 	if len(l.tail) == keptLines {
 		l.tail = l.tail[1:]

@@ -18,9 +18,13 @@ const (
 	Cancelled Kind = "cancelled" // it was told to stop, and stopped or was killed for it
 	Crashed   Kind = "crashed"   // it died, or made no sense, without a last word
 	Lost      Kind = "lost"      // it was silent for too long, and was killed for it
+
+	// OutOfMemory: it died because memory had run out, or gave up because of that. What it was asked for may succeed in smaller pieces.
+	OutOfMemory Kind = "out of memory"
 )
 
-// Outcome is how a worker ended. Done is set for [Done], Error for [Failed], [Crashed] and [Lost].
+// Outcome is how a worker ended. Done is set for [Done], Error for [Failed], [Crashed], [Lost] and
+// [OutOfMemory].
 type Outcome struct {
 	Kind   Kind
 	Done   *frame.Done
@@ -36,6 +40,8 @@ func (e *evidence) judge() Outcome {
 		return Outcome{Kind: Done, Done: e.done}
 	case e.cancelled:
 		return Outcome{Kind: Cancelled}
+	case e.failed != nil && e.failed.Code == protocol.CodeOutOfMemory && e.failed.Retryable:
+		return Outcome{Kind: OutOfMemory, Error: e.failed}
 	case e.failed != nil:
 		return Outcome{Kind: Failed, Error: e.failed}
 	case e.silent > 0:
@@ -52,17 +58,31 @@ func (e *evidence) judgeExit() Outcome {
 		return e.crash(Crashed, "the worker's end could not be observed: %v", e.waitErr)
 	}
 	status, _ := e.state.Sys().(syscall.WaitStatus)
+	killed := status.Signaled() && status.Signal() == syscall.SIGKILL && !e.killedByUs
 	switch {
-	case status.Signaled() && status.Signal() == syscall.SIGKILL && !e.killedByUs:
+	case killed && e.kernelKilled:
+		return e.outOfMemory("the kernel killed the worker (SIGKILL) because memory ran out")
+	case killed && e.kernelCounts:
+		return e.crash(Crashed, "the worker was killed from outside (SIGKILL), and not by the kernel for want of memory")
+	case killed:
 		outcome := e.crash(Crashed, "the worker was killed from outside (SIGKILL), most likely by the kernel because memory ran out")
 		outcome.Error.Hint = "close other programs and go on with scu retry NAME; or look for 'out of memory' in the kernel's log, and submit it with a smaller micro_batch or block_size"
 		return outcome
+	case e.memoryLine != "" && !e.killedByUs && !(status.Exited() && status.ExitStatus() == 0):
+		return e.outOfMemory("the worker died because memory ran out, and said: %s", e.memoryLine)
 	case status.Signaled():
 		return e.crash(Crashed, "the worker died of a signal: %v", status.Signal())
 	case e.state.ExitCode() == 0:
 		return e.crash(Crashed, "the worker ended without saying that it was done")
 	}
 	return e.crash(Crashed, "the worker exited with code %d", e.state.ExitCode())
+}
+
+func (e *evidence) outOfMemory(format string, args ...any) Outcome {
+	err := protocol.NewError(protocol.CodeOutOfMemory, format, args...).
+		WithHint("lower block_size or lora_r, set precision=bf16, or take a smaller base model; if other programs took the memory, close them and go on with scu retry NAME")
+	err.Retryable = true
+	return Outcome{Kind: OutOfMemory, Error: err}
 }
 
 func (e *evidence) crash(kind Kind, format string, args ...any) Outcome {

@@ -29,6 +29,7 @@ type process struct {
 	log                                  *logFile
 	orders                               *frame.Writer
 	silenceLimit, cancelGrace, termGrace time.Duration
+	killFiles                            func(pid int) []string
 
 	events  chan frame.Event
 	exited  chan struct{} // closed when the child has been reaped
@@ -54,6 +55,9 @@ type evidence struct {
 	state        *os.ProcessState
 	waitErr      error
 	lastLogLines []string
+	memoryLine   string // in which an allocator said that memory ran out; empty if none did
+	kernelKilled bool   // the kernel killed a process for want of memory while this one lived
+	kernelCounts bool   // it is known whether it did
 }
 
 func (p *process) Events() <-chan frame.Event { return p.events }
@@ -97,6 +101,9 @@ func (p *process) own(started chan<- error) {
 		started <- err
 		return
 	}
+	// Before it has its order the worker takes no memory to speak of.
+	offerToKernel(p.command.Process.Pid)
+	kills := watchKills(p.killFiles(p.command.Process.Pid))
 	started <- nil
 	// The child stays unreaped until nobody can signal it any more: until then its number cannot be reused.
 	awaitExit(p.command.Process.Pid)
@@ -105,7 +112,11 @@ func (p *process) own(started chan<- error) {
 	p.reaped = true
 	p.mu.Unlock()
 	err := p.command.Wait()
-	p.note(func(e *evidence) { e.state, e.waitErr = p.command.ProcessState, err })
+	rose, known := kills.rose() // the kernel counts before it kills
+	p.note(func(e *evidence) {
+		e.state, e.waitErr = p.command.ProcessState, err
+		e.kernelKilled, e.kernelCounts = rose, known
+	})
 	close(p.exited)
 }
 
@@ -225,7 +236,7 @@ func (p *process) gather() {
 	p.serving.Wait()
 	p.pipes.closeOwnEnds()
 	closeErr := p.log.Close()
-	p.note(func(e *evidence) { e.lastLogLines = p.log.lastLines() })
+	p.note(func(e *evidence) { e.lastLogLines, e.memoryLine = p.log.lastLines(), p.log.memoryLine })
 	p.outcome = p.evidence.judge()
 	p.outcome.LogErr = closeErr
 	close(p.gone)

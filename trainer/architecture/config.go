@@ -106,7 +106,7 @@ type Block struct {
 	// QueryKeyValue are the projections of queries, keys and values in this order: three, or one that has the rows of all.
 	QueryKeyValue []Linear
 	// InterleavedHeads says that the one projection's rows lie head by head: query, key and value of the first head, of the
-	// second, and so on.
+	// second, and so on. So there are as many key/value heads as heads.
 	InterleavedHeads bool
 	Output           Linear
 
@@ -189,6 +189,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Heads%c.KVHeads != 0 {
 		return fmt.Errorf("%d attention heads are not a multiple of %d key/value heads", c.Heads, c.KVHeads)
+	}
+	if c.Block.InterleavedHeads && c.KVHeads != c.Heads {
+		return fmt.Errorf("interleaved heads, each with a key and a value of its own, need as many key/value heads as attention heads, but there are %d and %d", c.KVHeads, c.Heads)
 	}
 	if c.Heads*c.HeadDim > maxDimension {
 		return fmt.Errorf("%d heads of %d make an attention width above %d", c.Heads, c.HeadDim, maxDimension)

@@ -159,6 +159,14 @@ func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 	}
 }
 
+func TestInterleavedHeadsHaveAKeyAndAValueEach(t *testing.T) {
+	t.Parallel()
+	c := parse(t, minimal("gpt_neox")+"}")
+	if c.KVHeads = 2; c.Validate() == nil || !strings.Contains(c.Validate().Error(), "interleaved heads") {
+		t.Errorf("4 interleaved heads with 2 key/value heads: %v", c.Validate())
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for modelType := range families {
 		f.Add([]byte(minimal(modelType) + `,"num_key_value_heads":2,"head_dim":4,"rope_parameters":{"rope_theta":1e5},"sliding_window":3,"quantization_config":null}`))

@@ -76,6 +76,7 @@ func steps(t *testing.T, path string) []int {
 func TestWhatIsWrittenComesBackBitForBit(t *testing.T) {
 	t.Parallel()
 	full, spare := sample(10), sample(20)
+	full.State.Untold = &Untold{DataBPT: Number(math.Inf(-1)), Loss: 0.1 + 0.2, GradNorm: Number(math.Copysign(0, -1)), Tokens: 7, TargetTokens: 5}
 	spare.Vectors.Center, spare.Vectors.Best, spare.State.Controller, spare.State.Best, spare.State.Measured.BaseDataBPT = nil, nil, nil, nil, nil
 	for _, want := range []*Checkpoint{full, spare} {
 		d := open(t, t.TempDir())

@@ -30,7 +30,8 @@ type State struct {
 	PriorSigma   float64    `json:"prior_sigma"`
 	TargetTokens int        `json:"target_tokens"` // N
 
-	// How the micro-batches fit the device: each is run in this many parts.
+	// How the micro-batches fit the device: each is run in this many parts, and with gradient checkpointing where it did
+	// not fit without. That the settings ask for it is not said here.
 	Parts             int  `json:"parts"`
 	GradCheckpointing bool `json:"grad_checkpointing"`
 
@@ -38,6 +39,7 @@ type State struct {
 	Counters Counters `json:"counters"`
 	Best     *Best    `json:"best,omitempty"` // nil before the first evaluation with a finite cost
 	Last     Last     `json:"last"`
+	Untold   *Untold  `json:"untold,omitempty"` // nil but at the end of training
 }
 
 // Measured is what was measured before the first step. Costs are in bits per target token.
@@ -72,6 +74,25 @@ type Last struct {
 	SSmoothed  Number  `json:"s_smoothed"`
 	Lambda     Number  `json:"lambda"`
 	ValDataBPT *Number `json:"val_data_bpt,omitempty"`
+}
+
+// Untold is what the last step of the training measured. It is told only after the held-out rows have been scored, and
+// the checkpoint is written before: who goes on from it scores them and tells the step. Units are those of the metrics.
+type Untold struct {
+	DataBPT         Number `json:"data_bpt"`
+	ParamBPT        Number `json:"param_bpt"`
+	TotalBPT        Number `json:"total_bpt"`
+	SRatio          Number `json:"s_ratio"`
+	SSmoothed       Number `json:"s_smoothed"`
+	Lambda          Number `json:"lambda"`
+	Integral        Number `json:"integral"`
+	LearningRate    Number `json:"learning_rate"`
+	Loss            Number `json:"loss"`
+	GradNorm        Number `json:"grad_norm"`
+	Tokens          int    `json:"tokens"`
+	TargetTokens    int    `json:"target_tokens"`
+	TokensPerSecond Number `json:"tokens_per_second"`
+	EtaMinutes      Number `json:"eta_minutes"`
 }
 
 // ErrFormat says that a checkpoint is of a layout that this program does not know.

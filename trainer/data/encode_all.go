@@ -112,7 +112,10 @@ func (e *Encoder) encodeStretch(rows []Row, start int) stretch {
 			targets += n
 		}
 		s.report.TargetTokens += targets
-		if targets == 0 && fate != dropped {
+		switch {
+		case targets > 0:
+			s.report.blankParts(row)
+		case fate != dropped:
 			s.report.withoutTargets(whole)
 		}
 	}

@@ -21,8 +21,8 @@ func parseObject(raw []byte) (columns, error) {
 	if err := checkSurrogates(raw); err != nil {
 		return nil, err
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
+	members, err := parseMembers(raw)
+	if err != nil {
 		return nil, notAnObject(raw, err)
 	}
 	if members == nil {
@@ -38,6 +38,9 @@ func notAnObject(raw []byte, err error) error {
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("invalid JSON: the row is cut short")
+	}
+	if errors.As(err, new(repeatedError)) {
+		return err
 	}
 	return fmt.Errorf("the row is %s, not a JSON object; it begins %s", jsonType(raw), excerpt(raw))
 }
@@ -92,8 +95,11 @@ func parseTurns(name string, raw []byte) ([]columns, error) {
 	}
 	turns := make([]columns, len(list))
 	for i, item := range list {
-		var members map[string]json.RawMessage
-		if err := json.Unmarshal(item, &members); err != nil || members == nil {
+		members, err := parseMembers(item)
+		if errors.As(err, new(repeatedError)) {
+			return nil, fmt.Errorf("field %q, message %d: %w", name, i+1, err)
+		}
+		if err != nil || members == nil {
 			return nil, notAMessage(name, i, jsonType(item))
 		}
 		turns[i] = jsonColumns{members: members, raw: item}

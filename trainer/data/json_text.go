@@ -48,7 +48,11 @@ func excerpt(content []byte) string {
 func checkSurrogates(raw []byte) error {
 	for i := 0; i+1 < len(raw); i++ {
 		if raw[i] != '\\' {
-			continue
+			next := bytes.IndexByte(raw[i:], '\\')
+			if next < 0 {
+				return nil
+			}
+			i += next
 		}
 		unit, ok := escapedUnit(raw[i:])
 		switch {

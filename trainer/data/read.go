@@ -28,6 +28,9 @@ type ReadOptions struct {
 	// HubEndpoint and HubToken are the Hub's address and what authorizes there; ""
 	// is $HF_ENDPOINT and $HF_TOKEN.
 	HubEndpoint, HubToken string
+	// Fetched is told how many bytes of a data set from the network are here, of how
+	// many, as they arrive; nil tells nobody.
+	Fetched func(done, total int64)
 }
 
 // Reader goes through the rows of a data set. It is not safe for concurrent use.
@@ -71,6 +74,7 @@ func Open(ctx context.Context, spec string, options ReadOptions) (*Reader, error
 	}
 	found, err := source.Resolve(ctx, spec, source.Options{
 		CacheDir: options.CacheDir, MaximumSize: options.MaximumDownload, HubEndpoint: options.HubEndpoint, HubToken: options.HubToken,
+		Progress: options.Fetched,
 	})
 	if err != nil {
 		return nil, err

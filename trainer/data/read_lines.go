@@ -63,6 +63,9 @@ func (t *textReader) readLine(buffer []byte) ([]byte, error) {
 }
 
 func checkUTF8(content []byte) error {
+	if utf8.Valid(content) { // which is quicker than to look for the place
+		return nil
+	}
 	for i := 0; i < len(content); {
 		r, width := utf8.DecodeRune(content[i:])
 		if r == utf8.RuneError && width == 1 {

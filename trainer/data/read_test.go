@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -191,5 +192,35 @@ func TestReadIsStreaming(t *testing.T) {
 		if err := <-written; err != nil || count != rows {
 			t.Errorf("%s: %d of %d rows, %v", format, count, rows, err)
 		}
+	}
+}
+
+// BenchmarkReadJSONL reads conversations and plain rows from one file.
+func BenchmarkReadJSONL(b *testing.B) {
+	said := strings.Repeat("The quick brown fox jumps over the lazy dog, and then \\\"rests\\\". ", 6)
+	for name, line := range map[string]string{
+		"chat":   fmt.Sprintf(`{"messages":[{"role":"user","content":"%s"},{"role":"assistant","content":"%s"}],"id":7}`, said, said),
+		"prompt": fmt.Sprintf(`{"prompt":"%s","completion":"%s","source":"x","tags":["a","b"]}`, said, said),
+		"short":  `{"prompt":"two and two?","completion":"four"}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			content := strings.Repeat(line+"\n", 4<<20/len(line))
+			path := filepath.Join(b.TempDir(), "rows.jsonl")
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(content)))
+			for b.Loop() {
+				reader, err := Open(b.Context(), path, ReadOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, err := range reader.Rows(b.Context()) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
 	}
 }

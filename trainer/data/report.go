@@ -23,6 +23,10 @@ type Report struct {
 	FirstWithoutTargets []RowRef
 	// TargetsCutAway counts those among them that had targets before cutting.
 	TargetsCutAway int
+
+	// Rows with targets that have nothing but white space for a text, for a prompt or
+	// a user's turn, and for an answer: a completion or an assistant's turn.
+	BlankTexts, BlankPrompts, BlankAnswers Tally
 }
 
 // shownRows is how many row numbers a report lists.
@@ -64,9 +68,12 @@ func (r *Report) add(more Report) {
 	r.WithoutTargets += more.WithoutTargets
 	r.FirstWithoutTargets = append(r.FirstWithoutTargets, more.FirstWithoutTargets[:min(len(more.FirstWithoutTargets), shownRows-len(r.FirstWithoutTargets))]...)
 	r.TargetsCutAway += more.TargetsCutAway
+	r.BlankTexts.addAll(more.BlankTexts)
+	r.BlankPrompts.addAll(more.BlankPrompts)
+	r.BlankAnswers.addAll(more.BlankAnswers)
 }
 
-// Warnings says what was cut or left out of the rows called name, one line each.
+// Warnings says what was cut, left out or is doubtful of the rows called name, one line each.
 func (r Report) Warnings(name string, blockSize int) []string {
 	var warnings []string
 	add := func(count int, what string) {
@@ -77,6 +84,10 @@ func (r Report) Warnings(name string, blockSize int) []string {
 	add(r.Truncated, fmt.Sprintf("were longer than block_size %d and cut", blockSize))
 	add(r.Dropped, fmt.Sprintf("were longer than block_size %d and dropped", blockSize))
 	add(r.WithoutTargets, fmt.Sprintf("have no target token and are left out (the first: %s)", nameRows(r.FirstWithoutTargets)))
+	tell := func(t Tally, what string) { add(t.Rows, fmt.Sprintf("%s (the first: %s)", what, nameRows(t.First))) }
+	tell(r.BlankTexts, "have a text of white space alone")
+	tell(r.BlankPrompts, "have an empty prompt or user turn")
+	tell(r.BlankAnswers, "have an empty answer, which teaches the model to say nothing")
 	return warnings
 }
 

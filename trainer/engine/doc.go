@@ -19,12 +19,18 @@
 // Between steps the whole state is written as a checkpoint (see trainer/checkpoint) now and then. A job that finds one goes
 // on from it, and on a CPU its figures and its adapter are, bit for bit, those of a run that was never interrupted. So it
 // goes on only where everything that the rest follows from is as it was: all settings but a few that say when the run is
-// looked at, kept or ended, the base model, the rows as tokenised. What differs is named, with both values.
+// looked at, kept or ended, the base model, the device, the rows as tokenised. What differs is named, with both values.
+//
+// One checkpoint more is written at the end of training, before the held-out rows are scored a last time and the adapter is
+// saved. A job that goes on from it does these two things and takes no step.
 //
 // # Out of memory
 //
 // A step that does not fit the device is taken again with every micro-batch in more parts, at last with gradient
 // checkpointing. Its rows, its targets and its dropout stay what they were, so its figures change by rounding only.
+//
+// A process that the system kills for want of memory cannot answer so. Who runs it and starts another one tells that by
+// [Job.Before], and the next process begins one smaller than the last.
 //
 // # Nothing half-written, nothing untried
 //

@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -12,9 +16,9 @@ import (
 
 // With a learning rate of 0 no evaluation is better than the first, so patience ends the run.
 func TestTrainingStopsEarlyAndKeepsTheBest(t *testing.T) {
-	result, told := mustTrain(t, tinyJob(t, map[string]any{
-		"learning_rate": 0, "max_steps": 50, "eval_every": 2, "early_stop_patience": 2,
-	}))
+	job := tinyJob(t, map[string]any{"learning_rate": 0, "max_steps": 50, "eval_every": 2, "early_stop_patience": 2})
+	job.Checkpoints = filepath.Join(t.TempDir(), "checkpoints")
+	result, told := mustTrain(t, job)
 	s := result.Summary
 	if s.EndedBy != protocol.EndedByEarlyStop || s.Steps != 6 || s.AdapterStep != 2 || *s.ValDataBPT != told.evaluations[1].DataBPT {
 		t.Errorf("ended by %s after %d steps with the adapter of step %d and %v bits", s.EndedBy, s.Steps, s.AdapterStep, *s.ValDataBPT)
@@ -32,16 +36,50 @@ func TestTrainingStopsEarlyAndKeepsTheBest(t *testing.T) {
 	if s.LogitChange != 0 || s.ReloadLogitDiff != 0 {
 		t.Errorf("logits changed by %v, after reloading by %v", s.LogitChange, s.ReloadLogitDiff)
 	}
+	if again := saveAgain(t, job, result); len(again.order) != 0 { // all of it was told
+		t.Errorf("gone on from the last step, it told %q", again.order)
+	}
+}
+
+// saveAgain runs a finished job on from its last checkpoint, as if it had been killed while it saved, to the same end.
+func saveAgain(t *testing.T, job Job, want *Result) *recorder {
+	t.Helper()
+	first := readWeights(t, job.Output)
+	job.Output = filepath.Join(t.TempDir(), "again")
+	result, told := mustTrain(t, job)
+	if !bytes.Equal(readWeights(t, job.Output), first) {
+		t.Error("the adapter is another one")
+	}
+	if got, want := compared(result), compared(want); !reflect.DeepEqual(got, want) {
+		t.Errorf("summary %+v, want %+v", got, want)
+	}
+	return told
 }
 
 func TestTheTimeLimitEndsTrainingAndTheAdapterIsSaved(t *testing.T) {
-	result, told := mustTrain(t, tinyJob(t, map[string]any{"max_steps": 50, "time_limit_minutes": 1e-6}))
+	job := tinyJob(t, map[string]any{"max_steps": 50, "time_limit_minutes": 1e-6})
+	job.Checkpoints = filepath.Join(t.TempDir(), "checkpoints")
+	result, told := mustTrain(t, job)
 	s := result.Summary
 	if s.EndedBy != protocol.EndedByTimeLimit || s.Steps != 1 || s.AdapterStep != 1 || told.steps[0].ValDataBPT == nil || told.steps[0].EtaMinutes != 0 {
 		t.Errorf("summary %+v, step %+v", s, told.steps[0])
 	}
 	if !(s.LogitChange > 0) || !(s.ReloadLogitDiff <= reloadTolerance) {
 		t.Errorf("logits changed by %v, after reloading by %v", s.LogitChange, s.ReloadLogitDiff)
+	}
+	again := saveAgain(t, job, result)
+	if !slices.Equal(again.order, []string{"step 1", "evaluated 1"}) || !reflect.DeepEqual(withoutTime(t, again.steps, again.evaluations), withoutTime(t, told.steps, told.evaluations[1:])) {
+		t.Errorf("gone on from the last step, it told %q", again.order)
+	}
+	job.Output, job.Config.TimeLimitMinutes = filepath.Join(t.TempDir(), "longer"), 0
+	ctx, cancel := context.WithCancel(t.Context())
+	longer := &recorder{onStep: func(step int) {
+		if step == 2 {
+			cancel()
+		}
+	}}
+	if _, err := Train(ctx, job, longer); !errors.Is(err, context.Canceled) || !slices.Equal(longer.order, []string{"step 1", "step 2"}) {
+		t.Errorf("without the limit it went on to %q and ended with %v", longer.order, err)
 	}
 }
 

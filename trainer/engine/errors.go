@@ -17,17 +17,21 @@ import (
 // context, pass as they are.
 func explain(err error) error {
 	var known *protocol.Error
+	var damaged *model.DamagedWeightError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &damaged):
+		return protocol.NewError(protocol.CodeModelUnsupported, "%v", damaged).WithHint("the file is damaged: download the model again")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, syscall.ENOSPC):
 		return protocol.NewError(protocol.CodeOutOfDisk, "the disk is full: %v", err).
 			WithHint("free some space under $SCU_HOME and submit the job again")
 	case isOutOfMemory(err):
-		return protocol.NewError(protocol.CodeOutOfMemory, "the device ran out of memory: %v", err).
-			WithHint("lower block_size or micro_batch")
+		failure := protocol.NewError(protocol.CodeOutOfMemory, "the device ran out of memory: %v", err)
+		failure.Retryable = true
+		return failure.WithHint("lower block_size or micro_batch")
 	}
 	return plan.Explain(err)
 }
@@ -54,8 +58,8 @@ func openDevice(plugin string) (compute.Backend, error) {
 	return backend, nil
 }
 
-// isOutOfMemory knows XLA's words for it: its errors come as text.
+// isOutOfMemory knows XLA's words for it as well: its errors come as text.
 func isOutOfMemory(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "RESOURCE_EXHAUSTED") || strings.Contains(text, "Out of memory")
+	return errors.Is(err, model.ErrOutOfMemory) || strings.Contains(text, "RESOURCE_EXHAUSTED") || strings.Contains(text, "Out of memory")
 }

@@ -23,14 +23,21 @@ type recorder struct {
 	logs        []string // the other lines
 	order       []string // "step 3", "evaluated 3", … as they came
 	onStep      func(step int)
+	onPhase     func(phases []protocol.Phase)
 }
 
-func (r *recorder) Phase(phase protocol.Phase)       { r.phases = append(r.phases, phase) }
 func (r *recorder) Plan(plan *protocol.Plan)         { r.plan = plan }
 func (r *recorder) Progress(protocol.Phase, float64) {}
 func (r *recorder) Evaluated(e protocol.Evaluation) {
 	r.evaluations = append(r.evaluations, e)
 	r.order = append(r.order, fmt.Sprint("evaluated ", e.Step))
+}
+
+func (r *recorder) Phase(phase protocol.Phase) {
+	r.phases = append(r.phases, phase)
+	if r.onPhase != nil {
+		r.onPhase(r.phases)
+	}
 }
 
 func (r *recorder) Step(metrics *protocol.TrainingMetrics) {
@@ -80,7 +87,7 @@ func writeRows(t testing.TB, count int) string {
 // tinyJob is a job on a random model of the oracle, small enough for a test, with some settings changed.
 func tinyJob(t testing.TB, overrides map[string]any) Job {
 	t.Helper()
-	reference := oracle.Load(t, "untied")
+	model := oracle.Load(t, "untied").ModelDirectory
 	settings := map[string]any{
 		"precision": "f32", "lora_r": 4, "block_size": 64, "micro_batch": 2, "grad_accum": 2, "max_steps": 6,
 		"learning_rate": 5e-3, "val_fraction": 0.2, "lora_dropout": 0.1,
@@ -90,12 +97,12 @@ func tinyJob(t testing.TB, overrides map[string]any) Job {
 	}
 	rows := writeRows(t, 40)
 	prepared, failure := plan.Planner{Device: "cpu"}.Prepare(t.Context(), t.TempDir(),
-		protocol.JobSpec{BaseModel: reference.ModelDirectory, TrainData: rows, ConfigOverrides: settings})
+		protocol.JobSpec{BaseModel: model, TrainData: rows, ConfigOverrides: settings})
 	if failure != nil {
 		t.Fatal(failure)
 	}
 	return Job{
-		Model: prepared.ModelPath, ModelName: reference.ModelDirectory, TrainData: rows, Output: filepath.Join(t.TempDir(), "adapter"),
+		Model: prepared.ModelPath, ModelName: model, TrainData: rows, Output: filepath.Join(t.TempDir(), "adapter"),
 		Device: "cpu", PluginDir: pluginDir(t), Config: prepared.Config, Reasons: prepared.Reasons,
 	}
 }

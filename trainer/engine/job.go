@@ -23,6 +23,7 @@ type Job struct {
 	// Checkpoints is the directory of this job's checkpoints; empty means that none are kept. A job that finds one there
 	// goes on from it.
 	Checkpoints string
+	Before      Before // how an earlier process of this job fared
 	CacheDir    string // of tokenised data sets; empty means that none are kept
 	Build       string // of the program, for the checkpoints
 	// Created is when the job was asked for, the present of chat templates that write the date; zero is now.

@@ -6,8 +6,17 @@ import (
 	"strconv"
 )
 
-// ResidentBytes is the memory that this process holds now, and peakBytes the most it ever held; 0 when the system does
-// not tell.
+// deviceMemory is how much of the device's own memory the run holds. A CPU's is the process's resident memory; of another
+// device XLA does not tell, which is 0.
+func (r *run) deviceMemory() int64 {
+	if r.job.Device != "cpu" {
+		return 0
+	}
+	return ResidentBytes()
+}
+
+// ResidentBytes is the host's memory that this process holds now, and peakBytes the most it ever held; 0 when the system
+// does not tell.
 func ResidentBytes() int64 { return processMemory("VmRSS:") }
 
 func peakBytes() int64 { return processMemory("VmHWM:") }

@@ -16,9 +16,12 @@ type fit struct {
 	gradCheckpointing bool
 }
 
+// newFit is how a run begins: as its settings say, and not larger than what its checkpoint had come down to, since what did
+// not fit then would not fit now. Gradient checkpointing that an earlier process was asked for, and did not need, can be
+// asked off again.
 func newFit(config *protocol.SCUConfig, saved *checkpoint.Checkpoint) fit {
 	f := fit{parts: 1, gradCheckpointing: config.GradCheckpointing}
-	if saved != nil { // what did not fit then would not fit now
+	if saved != nil {
 		f.parts, f.gradCheckpointing = saved.State.Parts, f.gradCheckpointing || saved.State.GradCheckpointing
 	}
 	return f
@@ -78,6 +81,7 @@ func (r *run) fitOnDevice(ctx context.Context, cause error) error {
 func (r *run) outOfMemory(cause error) error {
 	asked := &r.job.Config
 	failure := protocol.NewError(protocol.CodeOutOfMemory, "the device ran out of memory with micro_batch %d and block_size %d: %v", asked.MicroBatch, asked.BlockSize, cause)
+	failure.Retryable = true // in another process, and smaller
 	if asked.MicroBatch == 1 {
 		return failure.WithHint("submit the job again with grad_checkpointing=true or a smaller block_size")
 	}
@@ -87,6 +91,18 @@ func (r *run) outOfMemory(cause error) error {
 
 // shrink goes over to the next smaller fit, and frees what the larger one held.
 func (r *run) shrink(cause error) error {
+	if err := r.comeDown("the device ran out of memory", cause); err != nil {
+		return err
+	}
+	if err := r.makePrograms(); err != nil {
+		return err
+	}
+	debug.FreeOSMemory() // tensors on the host that nothing refers to any more
+	return nil
+}
+
+// comeDown takes the next smaller fit and tells of it. why says what happened, to a person.
+func (r *run) comeDown(why string, cause error) error {
 	next, found := r.fit.smaller(r.largestMicroBatch())
 	if !found {
 		return protocol.NewError(protocol.CodeOutOfMemory, "the device ran out of memory with one block at a time and grad_checkpointing on: %v", cause).
@@ -96,17 +112,13 @@ func (r *run) shrink(cause error) error {
 	r.fit = next
 	if next.parts > was.parts {
 		asked := &r.job.Config
-		r.observer.Log(fmt.Sprintf("the device ran out of memory: micro_batch goes from %d to %d and grad_accum from %d to %d, so that a step stays what it was",
-			was.microBatch(asked.MicroBatch), next.microBatch(asked.MicroBatch), asked.GradAccum*was.parts, asked.GradAccum*next.parts), true)
+		r.observer.Log(fmt.Sprintf("%s: micro_batch goes from %d to %d and grad_accum from %d to %d, so that a step stays what it was",
+			why, was.microBatch(asked.MicroBatch), next.microBatch(asked.MicroBatch), asked.GradAccum*was.parts, asked.GradAccum*next.parts), true)
 	} else {
-		r.observer.Log("the device ran out of memory: grad_checkpointing goes from off to on, which takes more time", true)
+		r.observer.Log(why+": grad_checkpointing goes from off to on, which takes more time", true)
 	}
 	r.fit.apply(&r.job.Config, r.plan)
 	r.observer.Plan(r.plan)
-	if err := r.makePrograms(); err != nil {
-		return err
-	}
-	debug.FreeOSMemory() // tensors on the host that nothing refers to any more
 	return nil
 }
 

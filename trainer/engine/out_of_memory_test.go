@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/shannon-labs/scu/protocol"
 )
 
@@ -46,7 +44,7 @@ func longRows(t *testing.T, count int) string {
 func TestOutOfMemoryOnTheCPUEndsTheJob(t *testing.T) {
 	job := tinyJob(t, map[string]any{"micro_batch": 32, "grad_accum": 1, "max_steps": 2, "block_size": 256, "packing": "off", "val_fraction": 0.2})
 	job.TrainData = longRows(t, 46)
-	command, lines := startChild(t, job, memoryHeadroom+"="+fmt.Sprint(50<<20))
+	command, lines := startChild(t, job, memoryHeadroom+"="+fmt.Sprint(20<<20))
 	failure := ""
 	for lines.Scan() {
 		failure += parseTold(t, lines.Bytes()).Failure
@@ -61,17 +59,6 @@ func TestOutOfMemoryOnTheCPUEndsTheJob(t *testing.T) {
 	}
 	if _, err := os.Stat(job.Output); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an adapter was left: %v", err)
-	}
-}
-
-func TestALimitedAddressSpaceIsRefused(t *testing.T) {
-	t.Parallel()
-	unlimited, narrow := uint64(unix.RLIM_INFINITY), uint64(7<<30)
-	if err := checkAddressSpace(&unix.Rlimit{Cur: unlimited, Max: unlimited}); err != nil {
-		t.Error(err)
-	}
-	if err := checkAddressSpace(&unix.Rlimit{Cur: narrow, Max: narrow}); err == nil || !strings.Contains(err.Error(), "ulimit -v") || !strings.Contains(err.Error(), "7516 MB") {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -26,6 +26,7 @@ func (r *run) prepare(ctx context.Context) error {
 	tokenizing := r.progress(protocol.PhaseTokenizing)
 	set, err := plan.LoadSet(ctx, source, plan.SetOptions{
 		Train: r.job.TrainData, Val: r.job.ValData, Config: &config, CacheDir: r.job.CacheDir, Now: r.job.Created,
+		Fetched:  func(done, total int64) { tokenizing.tell(100 * float64(done) / float64(total)) },
 		Progress: func(done, total int) { tokenizing.tell(100 * float64(done) / float64(total)) },
 		Warn:     func(message string) { r.observer.Log(message, true) },
 	})
@@ -47,10 +48,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.identity, err = r.identify(set); err != nil {
 		return err
 	}
-	r.fit = newFit(&config, r.saved)
-	r.fit.apply(&r.job.Config, r.plan)
-	r.observer.Plan(r.plan)
-	return nil
+	return r.beginFit(&config)
 }
 
 // checkHeldOut refuses settings that need held-out rows where there turned out to be none.
@@ -157,6 +155,9 @@ func (r *run) compile(ctx context.Context) error {
 	r.enter(protocol.PhaseCompiling)
 	compiling := r.progress(protocol.PhaseCompiling)
 	shapes := r.trainFeed.SplitShapes(r.fit.parts)
+	if r.saved != nil && r.saved.State.Step == r.saved.State.TotalSteps {
+		shapes = nil // no step is left to take
+	}
 	for i, s := range shapes {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -25,8 +25,8 @@ var mayChange = []string{
 	"non_finite_limit", "grad_checkpointing",
 }
 
-// identify names everything that the run follows from: the settings, the base model, the rows as tokenised, and what the
-// plan made of them.
+// identify names everything that the run follows from: the settings, the base model, the device, the rows as tokenised,
+// and what the plan made of them. Another device rounds otherwise, so a run that changed over would be neither's.
 func (r *run) identify(set *plan.Set) (checkpoint.Identity, error) {
 	identity := checkpoint.Identity{}
 	text, err := json.Marshal(&r.job.Config)
@@ -44,6 +44,7 @@ func (r *run) identify(set *plan.Set) (checkpoint.Identity, error) {
 		return nil, err
 	}
 	identity.Set("base model", fingerprint)
+	identity.Set("device", r.job.Device)
 	identity.Set("init adapter", r.job.InitAdapter)
 	identity.Set("training rows", describeSamples(set.Train))
 	identity.Set("held-out rows", describeSamples(set.Val))
@@ -144,9 +145,9 @@ func (t *training) snapshot() (*checkpoint.Checkpoint, error) {
 		State: checkpoint.State{
 			Build: t.job.Build, Identity: t.identity, Step: t.steps, OptimizerSteps: vectors.Steps, Epoch: t.epoch, MicroBatches: t.taken,
 			TotalSteps: t.plan.TotalSteps, WarmupSteps: t.schedule.warmup, PriorSigma: t.prior.Sigma, TargetTokens: t.prior.TargetTokens,
-			Parts: t.fit.parts, GradCheckpointing: t.fit.gradCheckpointing,
+			Parts: t.fit.parts, GradCheckpointing: t.fit.gradCheckpointing && !t.job.Config.GradCheckpointing,
 			Measured: checkpoint.Measured{BaseDataBPT: toNumber(t.measured.base), StartCost: t.measured.startCost, StartSquares: t.measured.startSquares},
-			Counters: t.counters, Last: t.last,
+			Counters: t.counters, Last: t.last, Untold: untoldOf(t.untold),
 		},
 		Vectors: checkpoint.Vectors{Adapter: vectors.Adapter, First: vectors.First, Second: vectors.Second},
 	}

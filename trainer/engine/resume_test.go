@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +161,27 @@ func TestAResumedRunEqualsOneNeverInterrupted(t *testing.T) {
 		}
 		r.check(t, job, 4)
 	})
+	t.Run("ended in the last evaluation", func(t *testing.T) {
+		job := r.again(t)
+		r.cutAt(t, job, 8)
+		ctx, cancel := context.WithCancel(t.Context())
+		first := &recorder{onPhase: func(phases []protocol.Phase) {
+			if slices.Equal(phases[max(0, len(phases)-2):], []protocol.Phase{protocol.PhaseCheckpointing, protocol.PhaseEvaluating}) {
+				cancel()
+			}
+		}}
+		if _, err := Train(ctx, job, first); !errors.Is(err, context.Canceled) || len(first.steps) != 0 {
+			t.Fatalf("ended with %v after %d steps", err, len(first.steps))
+		}
+		latest, found, err := checkpoint.Latest(job.Checkpoints)
+		if err != nil || !found || latest.Step != 9 {
+			t.Fatalf("the latest checkpoint is %+v, %v, %v", latest, found, err)
+		}
+		told := r.check(t, job, 8)
+		if slices.Contains(told.phases, protocol.PhaseCheckpointing) {
+			t.Error("the last checkpoint was written again")
+		}
+	})
 	t.Run("killed", func(t *testing.T) {
 		job := r.again(t)
 		killAt(t, job, 6)
@@ -182,6 +204,7 @@ func (r *resumedRun) checkRefusals(t *testing.T) {
 		"the length": {func(j *Job) { j.Config.MaxSteps = 20 }, []string{"max_steps was 9 and is 20", "total steps was 9 and is 20"}},
 		"the data":   {func(j *Job) { j.TrainData = writeRows(t, 39) }, []string{"training rows was", "samples, SHA-256"}},
 		"a seed":     {func(j *Job) { j.Config.DropoutSeed = 7 }, []string{"dropout_seed was 42 and is 7"}},
+		"the device": {func(j *Job) { changeIdentity(t, j.Checkpoints, "device", "cuda") }, []string{`device was "cuda" and is "cpu"`}},
 	} {
 		job := r.again(t)
 		r.cutAt(t, job, 5)
@@ -196,6 +219,46 @@ func (r *resumedRun) checkRefusals(t *testing.T) {
 			if !strings.Contains(failure.Message, told) {
 				t.Errorf("%s: %q does not say %q", name, failure.Message, told)
 			}
+		}
+	}
+}
+
+// changeIdentity writes the newest checkpoint of a directory again, as that of another run.
+func changeIdentity(t *testing.T, path, name string, value any) {
+	t.Helper()
+	directory, err := checkpoint.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, _, err := directory.Newest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved.State.Identity.Set(name, value)
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	if directory, err = checkpoint.Open(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := directory.Write(saved, 1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What memory demanded stays; what was only asked for can be asked off.
+func TestGradientCheckpointingGoesOnWhereItWasNeeded(t *testing.T) {
+	training := startTraining(t, tinyJob(t, nil), &recorder{})
+	for _, c := range []struct{ asked, on, askedAgain, want bool }{
+		{false, false, false, false}, {true, true, false, false}, {true, true, true, true}, {false, true, false, true}, {false, true, true, true},
+	} {
+		training.job.Config.GradCheckpointing, training.fit.gradCheckpointing = c.asked, c.on
+		saved, err := training.snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := newFit(&protocol.SCUConfig{GradCheckpointing: c.askedAgain}, saved); got.gradCheckpointing != c.want {
+			t.Errorf("%+v: it goes on with %+v", c, got)
 		}
 	}
 }

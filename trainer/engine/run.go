@@ -35,8 +35,9 @@ type run struct {
 	programs  *model.Programs
 	optimizer *model.Optimizer
 	fit       fit
-	// stopsWithoutMemory says that the run ends when memory runs out, instead of going on in smaller parts: gradients that
-	// XLA's CPU client computed after a failed allocation have been found to be wrong, though no error was reported.
+	// stopsWithoutMemory says that the run ends when memory runs out, instead of going on in smaller parts: on the CPU nothing
+	// can be trusted that is computed in a process which has been refused memory (see hostmemory). Another process may go
+	// on from the checkpoint, see [Before].
 	stopsWithoutMemory bool
 
 	measured measured
@@ -86,9 +87,6 @@ func (r *run) close() {
 }
 
 func (r *run) train(ctx context.Context) (*Result, error) {
-	if err := refuseAddressLimit(r.job.Device); err != nil {
-		return nil, err
-	}
 	plugin, err := findPlugin(r.job.Device, r.job.PluginDir)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,8 @@ type training struct {
 	counters  checkpoint.Counters
 	best      *bestAdapter // nil before the first evaluation
 	last      checkpoint.Last
-	endedBy   string // empty while training
+	untold    *protocol.TrainingMetrics // of the last step, where it is in a checkpoint and not yet told
+	endedBy   string                    // empty while training
 	nonFinite []nonFiniteStep
 }
 
@@ -55,6 +56,7 @@ func newTraining(job *run) (*training, error) {
 			return nil, fmt.Errorf("go on from the checkpoint: %w", err)
 		}
 		t.earlier = time.Duration(t.counters.Seconds * float64(time.Second))
+		t.untold = t.metricsOf(job.saved.State.Untold)
 		job.saved = nil // its vectors are on the device now
 		t.readNonFinite()
 	}
@@ -81,6 +83,9 @@ func (t *training) elapsed() time.Duration { return t.earlier + time.Since(t.beg
 func (t *training) takeSteps(ctx, asked context.Context) error {
 	t.began = time.Now()
 	t.enter(protocol.PhaseTraining)
+	if err := t.takeUp(ctx); err != nil {
+		return err
+	}
 	for t.endedBy == "" {
 		metrics, err := t.step(ctx)
 		if err != nil && isOutOfMemory(err) {
@@ -92,13 +97,21 @@ func (t *training) takeSteps(ctx, asked context.Context) error {
 		if err != nil {
 			return err
 		}
+		if t.endedBy = t.ended(); t.endedBy != "" {
+			if err := t.writeLast(metrics); err != nil {
+				return err
+			}
+		}
 		if err := t.finishStep(ctx, metrics); err != nil {
 			return err
 		}
-		if t.endedBy != "" {
-			break
+		switch t.endedBy {
+		case "":
+			err = t.betweenSteps(asked)
+		case protocol.EndedByEarlyStop: // known only now
+			err = t.writeLast(nil)
 		}
-		if err := t.betweenSteps(asked); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -123,10 +136,9 @@ func (t *training) betweenSteps(asked context.Context) error {
 	return asked.Err() // a pause where no checkpoints are kept
 }
 
-// finishStep evaluates where it is time to, decides whether training ends here, and tells the step.
+// finishStep evaluates where it is time to or training has ended, decides whether it ends by that, and tells the step.
 func (t *training) finishStep(ctx context.Context, metrics *protocol.TrainingMetrics) error {
 	var evaluation *protocol.Evaluation
-	t.endedBy = t.ended()
 	if every := t.config.EvalEvery; t.endedBy != "" || every > 0 && t.steps%every == 0 {
 		var err error
 		if evaluation, err = t.evaluateStep(ctx); err != nil {
@@ -195,6 +207,9 @@ func (t *training) step(ctx context.Context) (*protocol.TrainingMetrics, error) 
 	return m, t.control(m, moved.Skipped, microBatches)
 }
 
+// epochs is how many passes over the rows the steps so far make.
+func (t *training) epochs() float64 { return float64(t.steps) / float64(t.stepsPerEpoch) }
+
 // minutesLeft is how long the remaining steps take at the pace so far, or what the time limit leaves if that is less.
 func (t *training) minutesLeft() float64 {
 	left := t.counters.StepSeconds / float64(t.steps) * float64(t.plan.TotalSteps-t.steps) / 60
@@ -208,11 +223,11 @@ func (t *training) minutesLeft() float64 {
 func (t *training) measure(crossEntropy float64, moved model.Stepped, lambda float64) *protocol.TrainingMetrics {
 	dataBPT, paramBPT := scu.DataBPT(crossEntropy), t.prior.BitsPerToken(moved.Squares)
 	return &protocol.TrainingMetrics{
-		Step: t.steps, Epoch: float64(t.steps) / float64(t.stepsPerEpoch),
+		Step: t.steps, Epoch: t.epochs(),
 		DataBPT: protocol.Float(dataBPT), ParamBPT: protocol.Float(paramBPT), TotalBPT: protocol.Float(dataBPT + paramBPT),
 		SRatio: protocol.Float(scu.Ratio(dataBPT, paramBPT)), LambdaValue: protocol.Float(lambda),
 		Loss:     protocol.Float(crossEntropy + lambda*t.prior.NatsPerToken(moved.Squares)),
-		GradNorm: protocol.Float(moved.GradNorm), DeviceMemoryBytes: ResidentBytes(), CreatedAt: time.Now().UTC(),
+		GradNorm: protocol.Float(moved.GradNorm), DeviceMemoryBytes: t.deviceMemory(), CreatedAt: time.Now().UTC(),
 	}
 }
 

@@ -321,6 +321,20 @@ func TestNonFiniteStepsAreCountedAlikeInEveryMode(t *testing.T) {
 	}
 }
 
+// damage makes a weight of a model infinite: in float32, the exponent's bits alone.
+func damage(t *testing.T, directory string) {
+	t.Helper()
+	path := filepath.Join(directory, "model.safetensors")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(content[len(content)-4:], []byte{0, 0, 0x80, 0x7f})
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestWhatCannotBeTrainedIsRefused(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.jsonl")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -331,6 +345,7 @@ func TestWhatCannotBeTrainedIsRefused(t *testing.T) {
 		code   protocol.ErrorCode
 	}{
 		"no model":        {func(j *Job) { j.Model = "/nowhere" }, protocol.CodeModelNotFound},
+		"damaged model":   {func(j *Job) { damage(t, j.Model) }, protocol.CodeModelUnsupported},
 		"no data":         {func(j *Job) { j.TrainData = "/nowhere.jsonl" }, protocol.CodeDatasetInvalid},
 		"empty data":      {func(j *Job) { j.TrainData = empty }, protocol.CodeDatasetInvalid},
 		"all cut away":    {func(j *Job) { j.Config.BlockSize = 3 }, protocol.CodeDatasetInvalid},

@@ -23,8 +23,8 @@ type Base struct {
 }
 
 // LoadBase reads a base model and puts it on the device. precision is "f32" or "bf16" and holds for the weights and for
-// the operands of every product; norms and biases are always float32. A weight that is not finite is an error. progress,
-// when not nil, is told the share done, 0 to 1.
+// the operands of every product; norms and biases are always float32. A weight that is not finite is a
+// [*DamagedWeightError]. progress, when not nil, is told the share done, 0 to 1.
 func LoadBase(backend compute.Backend, source *weights.Model, precision string, progress func(float64)) (*Base, error) {
 	b := &Base{Arch: source.Config, backend: backend}
 	switch precision {
@@ -52,6 +52,18 @@ func LoadBase(backend compute.Backend, source *weights.Model, precision string, 
 		}
 	}
 	return b, nil
+}
+
+// DamagedWeightError says that a base model has a weight that is not finite.
+type DamagedWeightError struct {
+	File   string  // that stores the tensor
+	Tensor string  // as architecture.Config.Tensors calls it
+	Index  int     // of the first such weight, row-major
+	Value  float32 // NaN or infinite
+}
+
+func (e *DamagedWeightError) Error() string {
+	return fmt.Sprintf("element %d of the tensor %s of %s is %g, not a finite number", e.Index, e.Tensor, e.File, e.Value)
 }
 
 // Close frees the device's memory.
@@ -86,7 +98,7 @@ func (l *baseLoader) load(f *frozenTensor) error {
 	}
 	if err == nil && f.narrow && l.base.compute != dtypes.Float32 {
 		wide := tensor
-		tensor, err = l.narrow.Call1(wide)
+		tensor, err = execute1(l.narrow, wide)
 		wide.MustFinalizeAll()
 	}
 	if err != nil {
@@ -146,8 +158,7 @@ func (l *baseLoader) fillPiece(flat []float32, f *frozenTensor, name string) (in
 		return 0, err
 	}
 	if i := firstNonFinite(values); i >= 0 {
-		return 0, fmt.Errorf("element %d of the tensor %s of %s is %g, not a finite number; the file is damaged: download the model again",
-			i, name, l.source.Path, values[i])
+		return 0, &DamagedWeightError{File: l.source.File(name), Tensor: name, Index: i, Value: values[i]}
 	}
 	l.read += int64(len(values))
 	if f.transposed {

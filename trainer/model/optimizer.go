@@ -132,7 +132,7 @@ func (o *Optimizer) Accumulate(sum, gradient *Vector) (*Vector, error) {
 	if sum == nil {
 		return gradient, nil
 	}
-	total, err := o.add.Call1(sum.tensor, gradient.tensor)
+	total, err := execute1(o.add, sum.tensor, gradient.tensor)
 	sum.Close()
 	gradient.Close()
 	if err != nil {
@@ -157,20 +157,16 @@ func (o *Optimizer) Step(gradient *Vector, targets int, priorScale, learningRate
 		float32(1 / float64(targets)), float32(priorScale), float32(learningRate),
 		float32(1 - math.Pow(o.settings.Beta1, t)), float32(math.Sqrt(1 - math.Pow(o.settings.Beta2, t))),
 	}
-	outputs, err := o.update.Call(o.adapter.tensor, o.center.tensor, o.first.tensor, o.second.tensor, gradient.tensor, scalars)
+	outputs, err := execute(o.update, o.adapter.tensor, o.center.tensor, o.first.tensor, o.second.tensor, gradient.tensor, scalars)
 	if err != nil {
 		return Stepped{}, err
 	}
-	if err := o.replace(&Vector{outputs[0]}, &Vector{outputs[1]}, &Vector{outputs[2]}); err != nil {
+	moved := o.replace(&Vector{outputs[0]}, &Vector{outputs[1]}, &Vector{outputs[2]})
+	figures, err := takeFloat64s(outputs[3], outputs[4])
+	if err = errors.Join(moved, err); err != nil {
 		return Stepped{}, err
 	}
-	stepped := Stepped{}
-	if stepped.Squares, err = takeFloat64(outputs[3]); err != nil {
-		return Stepped{}, err
-	}
-	if stepped.GradNorm, err = takeFloat64(outputs[4]); err != nil {
-		return Stepped{}, err
-	}
+	stepped := Stepped{Squares: figures[0], GradNorm: figures[1]}
 	stepped.Skipped = math.IsNaN(stepped.GradNorm) || math.IsInf(stepped.GradNorm, 0)
 	if !stepped.Skipped {
 		o.steps++
@@ -178,12 +174,21 @@ func (o *Optimizer) Step(gradient *Vector, targets int, priorScale, learningRate
 	return stepped, nil
 }
 
-func takeFloat64(scalar *tensors.Tensor) (float64, error) {
-	values, err := tensors.CopyFlatData[float64](scalar)
-	if err = errors.Join(err, scalar.FinalizeAll()); err != nil {
-		return 0, fmt.Errorf("read a figure of the step: %w", err)
+// takeFloat64s copies scalars to the host and frees all of them, also where one cannot be read.
+func takeFloat64s(scalars ...*tensors.Tensor) ([]float64, error) {
+	taken := make([]float64, len(scalars))
+	var failures []error
+	for i, scalar := range scalars {
+		values, err := tensors.CopyFlatData[float64](scalar)
+		if err == nil {
+			taken[i] = values[0]
+		}
+		failures = append(failures, err, scalar.FinalizeAll())
 	}
-	return values[0], nil
+	if err := errors.Join(failures...); err != nil {
+		return nil, fmt.Errorf("read a figure of the step: %w", err)
+	}
+	return taken, nil
 }
 
 // build is the graph of Step.

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
 var testAdamW = AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, MaxGradNorm: 1}
@@ -111,5 +113,17 @@ func TestSizesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	settings.Matrices = 5
 	if _, err := NewOptimizer(backend, settings, make([]float32, 4), nil); err == nil {
 		t.Error("a prior on more weights than there are was taken")
+	}
+}
+
+func TestFiguresThatCannotBeReadAreFreedToo(t *testing.T) {
+	good, bad, last := tensors.FromValue(1.5), tensors.FromValue(float32(1)), tensors.FromValue(2.5)
+	if _, err := takeFloat64s(good, bad, last); err == nil {
+		t.Error("a float32 was taken for a float64")
+	}
+	for i, scalar := range []*tensors.Tensor{good, bad, last} {
+		if scalar.Ok() {
+			t.Errorf("scalar %d is still held", i)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,8 +15,8 @@ import (
 	"github.com/shannon-labs/scu/trainer/weights"
 )
 
-// overwrite puts a value into a safetensors file, as the last element of a float32 tensor.
-func overwrite(t *testing.T, path, tensor string, value float32) {
+// overwrite puts a value into a safetensors file, as the last element of a float32 tensor, and returns how many that has.
+func overwrite(t *testing.T, path, tensor string, value float32) (size int) {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -28,12 +29,16 @@ func overwrite(t *testing.T, path, tensor string, value float32) {
 	if err := json.Unmarshal(content[8:8+header], &tensors); err != nil {
 		t.Fatal(err)
 	}
-	end := 8 + header + tensors[tensor].Offsets[1]
+	offsets := tensors[tensor].Offsets
+	end := 8 + header + offsets[1]
 	binary.LittleEndian.PutUint32(content[end-4:], math.Float32bits(value))
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return (offsets[1] - offsets[0]) / 4
 }
+
+func sameNumber(a, b float32) bool { return a == b || a != a && b != b }
 
 func TestWeightsThatAreNotFiniteAreRefusedByName(t *testing.T) {
 	t.Parallel()
@@ -41,12 +46,15 @@ func TestWeightsThatAreNotFiniteAreRefusedByName(t *testing.T) {
 		"transformer.h.1.mlp.c_fc.weight": math.NaN(), "transformer.h.0.ln_2.bias": math.Inf(1), "transformer.wpe.weight": math.Inf(-1),
 	} {
 		c := oracle.Load(t, "gpt2")
-		overwrite(t, filepath.Join(c.ModelDirectory, "model.safetensors"), tensor, float32(value))
+		path := filepath.Join(c.ModelDirectory, "model.safetensors")
+		size := overwrite(t, path, tensor, float32(value))
 		source, err := weights.Open(c.ModelDirectory)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadBase(openTestBackend(t), source, "f32", nil); err == nil || !strings.Contains(err.Error(), tensor) {
+		_, err = LoadBase(openTestBackend(t), source, "f32", nil)
+		var damaged *DamagedWeightError
+		if !errors.As(err, &damaged) || damaged.Tensor != tensor || damaged.File != path || damaged.Index != size-1 || !sameNumber(damaged.Value, float32(value)) {
 			t.Errorf("%g in %s: %v", value, tensor, err)
 		}
 		source.Close()

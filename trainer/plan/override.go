@@ -11,7 +11,7 @@ import (
 )
 
 // override sets the keys that the user chose. Values have the types that JSON gives them, and some conveniences: a list
-// may be one text with commas, a mapping one of pairs as in "prompt:question,completion:answer", and prior_sigma "auto".
+// may be one text with commas, a mapping one of pairs as [ParseFields] takes it, and prior_sigma "auto".
 func override(c *protocol.SCUConfig, overrides map[string]any) *protocol.Error {
 	fields := fieldsByKey(c)
 	for _, key := range slices.Sorted(maps.Keys(overrides)) {
@@ -19,7 +19,7 @@ func override(c *protocol.SCUConfig, overrides map[string]any) *protocol.Error {
 		if !found {
 			known := slices.Sorted(maps.Keys(fields))
 			return protocol.NewError(protocol.CodeInvalidConfig, "there is no setting %q", key).
-				WithHint("did you mean %s? The settings are %s", nearest(key, known), strings.Join(known, ", "))
+				WithHint("%s", choices(key, known))
 		}
 		if err := set(field, key, overrides[key]); err != nil {
 			return err
@@ -46,7 +46,11 @@ func set(field reflect.Value, key string, value any) *protocol.Error {
 		case field.Kind() == reflect.Slice:
 			value = splitList(text)
 		case field.Kind() == reflect.Map:
-			value = splitPairs(text)
+			pairs, failure := ParseFields(text)
+			if failure != nil {
+				return failure
+			}
+			value = pairs
 		}
 	}
 	encoded, err := json.Marshal(value)
@@ -71,15 +75,6 @@ func splitList(text string) []string {
 	return list
 }
 
-func splitPairs(text string) map[string]string {
-	pairs := map[string]string{}
-	for _, item := range splitList(text) {
-		key, value, _ := strings.Cut(item, ":")
-		pairs[strings.TrimSpace(key)] = strings.TrimSpace(value)
-	}
-	return pairs
-}
-
 func describe(field reflect.Value) string {
 	switch field.Kind() {
 	case reflect.Int, reflect.Int64:
@@ -97,9 +92,15 @@ func describe(field reflect.Value) string {
 	}
 }
 
-// nearest is the known word with the fewest edits to word.
-func nearest(word string, known []string) string {
-	return slices.MinFunc(known, func(a, b string) int { return edits(word, a) - edits(word, b) })
+// choices lists the settings, after the one that key may be a misspelling of: it takes the fewest edits, and no more than a
+// third of key's letters. One that is further off was hardly meant.
+func choices(key string, known []string) string {
+	all := "settings are " + strings.Join(known, ", ")
+	nearest := slices.MinFunc(known, func(a, b string) int { return edits(key, a) - edits(key, b) })
+	if 3*edits(key, nearest) > len(key) {
+		return "the " + all
+	}
+	return "did you mean " + nearest + "? The " + all
 }
 
 // edits is the Levenshtein distance.

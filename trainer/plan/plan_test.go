@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -128,11 +129,17 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 			t.Errorf("%s = %v: %v", key, value, failure)
 		}
 	}
-	_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"learning_rte": 1}))
-	if failure == nil || !strings.Contains(failure.Hint, "did you mean learning_rate?") {
-		t.Errorf("a misspelt key: %v", failure)
+	for key, want := range map[string]string{"learning_rte": "did you mean learning_rate?", "lora_R": "did you mean lora_r?", "lr": "", "lore": "", "batch": ""} {
+		_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{key: 1}))
+		if failure == nil || !strings.Contains(failure.Hint, "he settings are adapter_from, ") {
+			t.Errorf("%s: %v", key, failure)
+			continue
+		}
+		if suggested := strings.Contains(failure.Hint, "did you mean"); suggested != (want != "") || !strings.HasPrefix(failure.Hint, want) {
+			t.Errorf("the hint for %s is %q", key, failure.Hint)
+		}
 	}
-	_, failure = cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"lora_r": nil}))
+	_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"lora_r": nil}))
 	if failure == nil {
 		t.Error("a null setting was accepted")
 	}
@@ -334,7 +341,7 @@ func TestSettingsThatFollowFromOthers(t *testing.T) {
 	if c := with(map[string]any{"micro_batch": 5}); c.GradAccum != 3 {
 		t.Errorf("accumulation %d with a larger micro-batch, want 3", c.GradAccum)
 	}
-	fields := with(map[string]any{"fields": "prompt: question, completion:answer"}).Fields
+	fields := with(map[string]any{"fields": "prompt: question, completion=answer"}).Fields
 	if len(fields) != 2 || fields["prompt"] != "question" || fields["completion"] != "answer" {
 		t.Errorf("fields %v", fields)
 	}
@@ -345,5 +352,25 @@ func TestTheBestAdapterNeedsHeldOutRows(t *testing.T) {
 	_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"early_stop_patience": 2, "eval_every": 10, "val_fraction": 0}))
 	if failure == nil || failure.Code != protocol.CodeInvalidConfig || !strings.Contains(failure.Message, "held out") {
 		t.Errorf("%v", failure)
+	}
+}
+
+func TestFieldsAreNamedInPairsOfEitherSign(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]map[string]string{
+		"":                                       {},
+		"prompt:question,completion:answer":      {"prompt": "question", "completion": "answer"},
+		" prompt = question , completion=answer": {"prompt": "question", "completion": "answer"},
+		"text:a=b":                               {"text": "a=b"},
+		"text=a:b":                               {"text": "a:b"},
+	} {
+		if got, failure := ParseFields(text); failure != nil || !maps.Equal(got, want) {
+			t.Errorf("%q: %v, %v, want %v", text, got, failure, want)
+		}
+	}
+	for text, want := range map[string]string{"question": `"question", which is no pair`, "text:a,text=b": `"text" twice`} {
+		if _, failure := ParseFields(text); failure == nil || !strings.Contains(failure.Message, want) || failure.Hint == "" {
+			t.Errorf("%q: %v", text, failure)
+		}
 	}
 }

@@ -20,7 +20,6 @@ type Prepared struct {
 	ModelPath string // an absolute directory or GGUF file
 	Config    protocol.SCUConfig
 	Reasons   map[string]string // by key of Config
-	Warnings  []string
 }
 
 // Planner prepares and estimates jobs for one kind of device, "cpu" or "cuda".

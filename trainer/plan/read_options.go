@@ -33,5 +33,24 @@ func ReadOptions(c *protocol.SCUConfig, cacheDir string) (data.ReadOptions, *pro
 	return options, nil
 }
 
+// ParseFields reads what the fields of a row are called from a text of pairs, part and field: prompt:question,completion:answer.
+// An equals sign does as well as a colon. A field whose name has a comma can only be named in a mapping.
+func ParseFields(text string) (map[string]string, *protocol.Error) {
+	fields := map[string]string{}
+	for _, item := range splitList(text) {
+		sign := strings.IndexAny(item, ":=")
+		if sign < 0 {
+			return nil, protocol.NewError(protocol.CodeInvalidConfig, "fields has %q, which is no pair", item).
+				WithHint("give pairs of a part of a row and the field that it is in, such as prompt:question,completion:answer")
+		}
+		part, field := strings.TrimSpace(item[:sign]), strings.TrimSpace(item[sign+1:])
+		if _, twice := fields[part]; twice {
+			return nil, protocol.NewError(protocol.CodeInvalidConfig, "fields names %q twice", part).WithHint("name each part once")
+		}
+		fields[part] = field
+	}
+	return fields, nil
+}
+
 // CacheDirectory is where what can be fetched or computed again is kept.
 func CacheDirectory(home string) string { return filepath.Join(home, "cache") }

@@ -34,6 +34,8 @@ type SetOptions struct {
 	Now time.Time
 	// Progress is told how many rows are tokenised, of the training rows first and then of those held out; nil tells nobody.
 	Progress func(done, total int)
+	// Fetched is told how many bytes of rows from the network are here, of how many, as they arrive; nil tells nobody.
+	Fetched func(done, total int64)
 	// Warn is told of a cache that does not work, which stops no job; nil tells nobody.
 	Warn func(message string)
 }
@@ -44,6 +46,7 @@ func LoadSet(ctx context.Context, source *weights.Model, options SetOptions) (*S
 	if failure != nil {
 		return nil, failure
 	}
+	readOptions.Fetched = options.Fetched
 	if options.Now.IsZero() {
 		options.Now = time.Now()
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/shannon-labs/scu/trainer/data/source"
 )
 
-// encodingVersion is part of every key of the cache. It goes up when the same files and settings give other samples than
-// before.
-const encodingVersion = 1
+// encodingVersion is part of every key of the cache. It goes up when the same files and settings give other samples or
+// reports than before.
+const encodingVersion = 2
 
 // setKey is what a Set follows from.
 type setKey struct {

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -199,5 +202,19 @@ func TestProgressOfTokenising(t *testing.T) {
 	})
 	if len(seen) != 2 || seen[set.TrainRows] != set.TrainRows || seen[set.ValRows] != set.ValRows {
 		t.Errorf("told %v of %d and %d rows", seen, set.TrainRows, set.ValRows)
+	}
+}
+
+func TestRowsFromTheNetworkAreToldAsTheyArrive(t *testing.T) {
+	t.Parallel()
+	rows := textRows(20)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, rows) }))
+	defer server.Close()
+	config, last := setConfig(), [2]int64{}
+	mustLoadSet(t, openTiny(t), SetOptions{
+		Train: server.URL + "/rows.jsonl", Config: &config, CacheDir: t.TempDir(), Fetched: func(done, total int64) { last = [2]int64{done, total} },
+	})
+	if want := int64(len(rows)); last != [2]int64{want, want} {
+		t.Errorf("told last of %v bytes, want all %d", last, want)
 	}
 }

@@ -21,6 +21,14 @@ func open(t *testing.T, path string) *weights.Model {
 	return model
 }
 
+func tensorNames(model *weights.Model) []string {
+	var names []string
+	for _, tensor := range model.Config.Tensors() {
+		names = append(names, tensor.Name)
+	}
+	return names
+}
+
 // Every family as transformers 5 writes it, and as files from before it have it: other spellings in config.json, and for
 // some no first part in the names, and buffers among the tensors.
 func TestEveryFamilyOpensInBothSpellings(t *testing.T) {
@@ -39,7 +47,7 @@ func TestEveryFamilyOpensInBothSpellings(t *testing.T) {
 		if !reflect.DeepEqual(older.Config, model.Config) {
 			t.Errorf("%s: the older files are read as %+v\nwant %+v", name, older.Config, model.Config)
 		}
-		for _, tensor := range model.Names() {
+		for _, tensor := range tensorNames(model) {
 			want, errWant := model.Float32(tensor, nil)
 			got, errGot := older.Float32(tensor, nil)
 			if errWant != nil || errGot != nil || !slices.Equal(got, want) {
@@ -57,7 +65,7 @@ func requireStored(t *testing.T, name string, model *weights.Model, path string)
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if got := slices.Sorted(slices.Values(model.Names())); !slices.Equal(got, file.Names()) {
+	if got := slices.Sorted(slices.Values(tensorNames(model))); !slices.Equal(got, file.Names()) {
 		t.Fatalf("%s: tensors are %v, want %v", name, got, file.Names())
 	}
 	for _, tensor := range file.Names() {

@@ -25,7 +25,7 @@ func TestGGUFModelGivesTransformersWeights(t *testing.T) {
 		t.Errorf("the format is %q", model.Format)
 	}
 	expected := openExpected(t, "llama.expected.safetensors")
-	names := model.Names()
+	names := model.names
 	if got := slices.Sorted(slices.Values(names)); !slices.Equal(got, expected.Names()) {
 		t.Fatalf("names are %v, want %v", got, expected.Names())
 	}
@@ -67,10 +67,10 @@ func TestGGUFModelsOfOtherFamilies(t *testing.T) {
 		model.Config.Norm.UnitOffset = name == "gemma3"
 		requireConfig(t, model, description)
 		expected := openExpected(t, name+".expected.safetensors")
-		if got := slices.Sorted(slices.Values(model.Names())); !slices.Equal(got, expected.Names()) {
+		if got := slices.Sorted(slices.Values(model.names)); !slices.Equal(got, expected.Names()) {
 			t.Fatalf("%s: names are %v, want %v", name, got, expected.Names())
 		}
-		for _, tensor := range model.Names() {
+		for _, tensor := range model.names {
 			requireSameTensor(t, model, expected, tensor)
 		}
 	}
@@ -130,7 +130,7 @@ func TestGGUFDefaults(t *testing.T) {
 	if model.ChatTemplate() != "" {
 		t.Errorf("the chat template is %q", model.ChatTemplate())
 	}
-	if slices.Contains(model.Names(), "lm_head.weight") {
+	if slices.Contains(model.names, "lm_head.weight") {
 		t.Error("a tied head has a name of its own")
 	}
 	if _, err := model.Tokenizer(); err == nil || !strings.Contains(err.Error(), "carries no tokenizer") {

@@ -26,7 +26,7 @@ func TestShardedDirectoryGivesTransformersWeights(t *testing.T) {
 		t.Errorf("the format is %q", model.Format)
 	}
 	expected := openExpected(t, "sharded.expected.safetensors")
-	names := model.Names()
+	names := model.names
 	if got := slices.Sorted(slices.Values(names)); !slices.Equal(got, expected.Names()) {
 		t.Fatalf("names are %v, want %v", got, expected.Names())
 	}
@@ -202,7 +202,7 @@ func TestHarmlessExtraTensorsAreAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	if slices.Contains(model.Names(), "lm_head.weight") {
+	if slices.Contains(model.names, "lm_head.weight") {
 		t.Error("a tied head has a name of its own")
 	}
 }

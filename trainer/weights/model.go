@@ -26,7 +26,7 @@ type Model struct {
 	// Config is the architecture.
 	Config architecture.Config
 
-	names        []string // canonical order
+	names        []string // of the tensors, in the order and the spelling of architecture.Config.Tensors
 	tensors      map[string]storedTensor
 	closers      []*os.File
 	chatTemplate string
@@ -117,10 +117,6 @@ func (m *Model) ChatTemplate() string { return m.chatTemplate }
 // SpecialTokens returns the tokens that begin and end a text.
 func (m *Model) SpecialTokens() SpecialTokens { return m.special }
 
-// Names returns the names of the model's tensors, in the order and the spelling of architecture.Config.Tensors, whatever
-// the file calls them.
-func (m *Model) Names() []string { return slices.Clone(m.names) }
-
 // Shape returns a tensor's dimensions, outermost first.
 func (m *Model) Shape(name string) ([]int, error) {
 	tensor, err := m.tensor(name)
@@ -128,6 +124,14 @@ func (m *Model) Shape(name string) ([]int, error) {
 		return nil, err
 	}
 	return slices.Clone(tensor.shape), nil
+}
+
+// File is the path of the file that stores a tensor, or that of the model where no tensor has the name.
+func (m *Model) File(name string) string {
+	if tensor, ok := m.tensors[name]; ok {
+		return tensor.path
+	}
+	return m.Path
 }
 
 // Float32 reads a tensor and converts or dequantises it: row-major, in the shape of architecture.Config.Tensors (linear

@@ -44,9 +44,6 @@ func (s *Safetensors) Close() error { return s.file.Close() }
 // Names returns the tensors' names, sorted.
 func (s *Safetensors) Names() []string { return slices.Sorted(maps.Keys(s.position)) }
 
-// Metadata returns the file's string pairs; PEFT writes {"format": "pt"}. The map is the caller's.
-func (s *Safetensors) Metadata() map[string]string { return maps.Clone(s.header.metadata) }
-
 // Shape returns a tensor's dimensions, outermost first; a scalar has none.
 func (s *Safetensors) Shape(name string) ([]int, error) {
 	tensor, err := s.tensor(name)

@@ -36,9 +36,8 @@ func unsupportedDtype(dtype string) error {
 
 // safetensorsHeader is a checked header: tensors in the order of their bytes, which fill the file exactly.
 type safetensorsHeader struct {
-	raw      []byte
-	metadata map[string]string
-	tensors  []storedTensor
+	raw     []byte
+	tensors []storedTensor
 }
 
 // readSafetensorsHeader reads and checks the header of a file of the given size; path is for messages.
@@ -88,7 +87,7 @@ func safetensorsHeaderBytes(file io.ReaderAt, size int64) ([]byte, error) {
 // parseSafetensorsHeader decodes the JSON object key by key, because a duplicate key must be an error and not a
 // silent overwrite. The offsets it returns are relative to the end of the header.
 func parseSafetensorsHeader(raw []byte) (safetensorsHeader, error) {
-	header := safetensorsHeader{raw: raw, metadata: map[string]string{}}
+	header := safetensorsHeader{raw: raw}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
 		return header, errors.New("it does not begin with a JSON object")
@@ -105,7 +104,7 @@ func parseSafetensorsHeader(raw []byte) (safetensorsHeader, error) {
 		}
 		seen[name] = true
 		if name == metadataKey {
-			if err := decoder.Decode(&header.metadata); err != nil {
+			if err := decoder.Decode(&map[string]string{}); err != nil {
 				return header, fmt.Errorf("%s: %w", metadataKey, err)
 			}
 			continue

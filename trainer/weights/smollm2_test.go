@@ -63,7 +63,7 @@ func TestSmolLM2GivesTransformersWeights(t *testing.T) {
 	if err := json.Unmarshal(text, &digests); err != nil {
 		t.Fatal(err)
 	}
-	names := model.Names()
+	names := model.names
 	if len(names) != len(digests) {
 		t.Fatalf("%d tensors, want %d", len(names), len(digests))
 	}
@@ -111,7 +111,7 @@ func BenchmarkLoadSmolLM2(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.SetBytes(4 * model.Config.Parameters())
-		for _, name := range model.Names() {
+		for _, name := range model.names {
 			if values, err = model.Float32(name, values); err != nil {
 				b.Fatal(err)
 			}

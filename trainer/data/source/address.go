@@ -128,7 +128,7 @@ func (f *fetcher) keep(response *http.Response, address *url.URL) (*entry, error
 	if err != nil {
 		return nil, err
 	}
-	written, err := f.cache.write(f.cache.files(), response, response.ContentLength, f.maximumSize)
+	written, err := f.write(response, response.ContentLength)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type fetcher struct {
 	client      *http.Client
 	cache       cache
 	maximumSize int64
+	arrival     arrival
 	pause       time.Duration // before the second attempt; the third waits twice as long
 	stall       time.Duration
 	owned       bool // the client is ours to close
@@ -39,7 +40,7 @@ func newFetcher(options Options) (*fetcher, error) {
 		return nil, errors.New("it is not on this machine, and no cache directory is given to fetch it into")
 	}
 	f := &fetcher{
-		client: options.Client, cache: cache{options.CacheDir}, maximumSize: cmp.Or(options.MaximumSize, DefaultMaximumSize),
+		client: options.Client, cache: cache{options.CacheDir}, maximumSize: cmp.Or(options.MaximumSize, DefaultMaximumSize), arrival: arrival{tell: options.Progress},
 		pause: cmp.Or(options.pause, time.Second), stall: cmp.Or(options.stall, stalledAfter),
 	}
 	if f.client == nil {
@@ -53,6 +54,12 @@ func newClient() *http.Client {
 	transport.DisableCompression = true // files are kept as they are sent
 	transport.ResponseHeaderTimeout = answerWithin
 	return &http.Client{Transport: transport, CheckRedirect: checkRedirect}
+}
+
+// write copies a response, of which so many bytes are expected, into the cache.
+func (f *fetcher) write(response *http.Response, expected int64) (written, error) {
+	response.Body = f.arrival.watch(response.Body, expected)
+	return f.cache.write(f.cache.files(), response, expected, f.maximumSize)
 }
 
 func (f *fetcher) close() {

@@ -72,11 +72,15 @@ func (h *hub) resolve(ctx context.Context, s hubSpec) (Found, error) {
 	}
 	found.Warnings = append(found.Warnings, warnings...)
 	for _, one := range chosen {
+		h.arrival.total += one.Size
+	}
+	for _, one := range chosen {
 		file, err := h.fetch(ctx, s, listing.Commit, one)
 		if err != nil {
 			return Found{}, err
 		}
 		found.Files = append(found.Files, file)
+		h.arrival.before += one.Size
 	}
 	return found, nil
 }
@@ -143,7 +147,7 @@ func (h *hub) download(ctx context.Context, s hubSpec, commit string, one hubFil
 		if response.StatusCode != http.StatusOK {
 			return h.refused(response)
 		}
-		w, err := h.cache.write(h.cache.files(), response, one.Size, h.maximumSize)
+		w, err := h.write(response, one.Size)
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,10 @@ type Options struct {
 	HubEndpoint string
 	// HubToken authorizes at the Hub; "" is $HF_TOKEN, or none.
 	HubToken string
+	// Progress is told as what is fetched arrives: how many bytes are here, of how
+	// many. Of a file whose length the server does not give nothing is told. nil
+	// tells nobody.
+	Progress func(done, total int64)
 	// Client sends the requests; nil is one with limits for redirects and waiting.
 	Client *http.Client
 
