@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/checkpoint"
+	"github.com/shannon-labs/scu/trainer/model"
 )
 
 // fit is how micro-batches are made to fit the device. A step's micro-batches, and so its rows, targets and dropout, stay
@@ -60,7 +62,8 @@ func (r *run) fitOnDevice(ctx context.Context, cause error) error {
 	if cause == nil || !isOutOfMemory(cause) {
 		return cause
 	}
-	if r.stopsWithoutMemory {
+	// In a process that was refused memory smaller pieces would not help.
+	if r.stopsWithoutMemory || errors.Is(cause, model.ErrOutOfMemory) {
 		return r.outOfMemory(cause)
 	}
 	phase := r.phase

@@ -5,6 +5,7 @@
 
 #ifdef SCU_GLIBC
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -25,16 +26,19 @@ extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
 
 enum {
-	page = 4 << 10,
+	page = 64 << 10, // the largest of the pages that kernels have: a block ends where a page does
 	huge_page = 2 << 20,
 	smallest = 4 << 20, // what is smaller is left to the C library
 	most_blocks = 1024, // further ones are left to it as well
 };
 
+static const size_t largest = (size_t)1 << 46; // beyond it there is no memory, and sizes could wrap around
+
 // block is one mapping: in use, or kept for the next that asks for its size.
 struct block {
 	char *start; // aligned to a huge page; NULL where the entry is free
-	size_t size; // in whole pages
+	size_t size;  // in whole pages
+	size_t asked; // of it, where it is used
 	bool used;
 	uint64_t freed; // when, for a block that is kept: a count of frees
 };
@@ -43,7 +47,8 @@ static struct {
 	pthread_mutex_t lock;
 	struct block blocks[most_blocks];
 	int count; // entries beyond it are free
-	size_t used, kept, peak; // bytes; peak is the most that was in use at once
+	size_t used, kept;  // bytes of blocks
+	size_t asked, peak; // bytes that were asked for, now and the most at once
 	uint64_t frees;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -61,6 +66,7 @@ static void failed(size_t size) {
 	errno = cause;
 }
 
+// checked counts what was refused.
 static void *checked(void *p, size_t size) {
 	if (p == NULL && size > 0)
 		failed(size);
@@ -74,22 +80,26 @@ static void unmap(struct block *b) {
 	b->start = NULL;
 }
 
+// oldest_kept is the kept block that was freed first, NULL where none is kept. The lock is held.
+static struct block *oldest_kept(void) {
+	struct block *oldest = NULL;
+	for (int i = 0; i < state.count; i++) {
+		struct block *b = &state.blocks[i];
+		if (b->start != NULL && !b->used && (oldest == NULL || b->freed < oldest->freed))
+			oldest = b;
+	}
+	return oldest;
+}
+
 // make_room gives back kept blocks, those first that were freed first, until size more bytes take no more than an eighth
-// above what was in use at once before. The lock is held.
+// above what was asked for at once before. The lock is held.
 static void make_room(size_t size) {
 	size_t needed = state.used + size;
 	size_t limit = state.peak + state.peak / 8;
 	if (limit < needed)
 		limit = needed;
-	while (needed + state.kept > limit) {
-		struct block *oldest = NULL;
-		for (int i = 0; i < state.count; i++) {
-			struct block *b = &state.blocks[i];
-			if (b->start != NULL && !b->used && (oldest == NULL || b->freed < oldest->freed))
-				oldest = b;
-		}
-		unmap(oldest);
-	}
+	while (state.kept > 0 && needed + state.kept > limit)
+		unmap(oldest_kept());
 }
 
 // kept_block is the smallest kept block that holds size and wastes no more than an eighth of it. The lock is held.
@@ -107,7 +117,12 @@ static struct block *free_entry(void) {
 	for (int i = 0; i < state.count; i++)
 		if (state.blocks[i].start == NULL)
 			return &state.blocks[i];
-	return state.count < most_blocks ? &state.blocks[state.count++] : NULL;
+	if (state.count < most_blocks)
+		return &state.blocks[state.count++];
+	struct block *oldest = oldest_kept();
+	if (oldest != NULL)
+		unmap(oldest);
+	return oldest;
 }
 
 // map_aligned maps size bytes from a boundary of huge pages, and asks for huge pages.
@@ -125,8 +140,8 @@ static char *map_aligned(size_t size) {
 }
 
 // take returns a block, or NULL where the C library is to be asked.
-static void *take(size_t size) {
-	size = (size + page - 1) & ~(size_t)(page - 1);
+static void *take(size_t asked) {
+	size_t size = (asked + page - 1) & ~(size_t)(page - 1);
 	pthread_mutex_lock(&state.lock);
 	struct block *b = kept_block(size);
 	if (b != NULL) {
@@ -135,6 +150,10 @@ static void *take(size_t size) {
 		make_room(size);
 		b = free_entry();
 		char *start = b == NULL ? NULL : map_aligned(size);
+		while (start == NULL && state.kept > 0) { // what is kept must not be why something is refused
+			unmap(oldest_kept());
+			start = b == NULL ? NULL : map_aligned(size);
+		}
 		if (start == NULL) {
 			pthread_mutex_unlock(&state.lock);
 			return NULL;
@@ -143,9 +162,11 @@ static void *take(size_t size) {
 		b->size = size;
 	}
 	b->used = true;
+	b->asked = asked;
 	state.used += b->size;
-	if (state.peak < state.used)
-		state.peak = state.used;
+	state.asked += asked;
+	if (state.peak < state.asked)
+		state.peak = state.asked;
 	void *start = b->start;
 	pthread_mutex_unlock(&state.lock);
 	return start;
@@ -169,6 +190,7 @@ static bool give_back(void *p) {
 		b->used = false;
 		b->freed = ++state.frees;
 		state.used -= b->size;
+		state.asked -= b->asked;
 		state.kept += b->size;
 	}
 	pthread_mutex_unlock(&state.lock);
@@ -186,22 +208,56 @@ static size_t size_of(void *p) {
 	return size;
 }
 
+// give_kept gives the system all blocks that are kept, and reports whether there were any.
+static bool give_kept(void) {
+	pthread_mutex_lock(&state.lock);
+	bool any = state.kept > 0;
+	while (state.kept > 0)
+		unmap(oldest_kept());
+	pthread_mutex_unlock(&state.lock);
+	return any;
+}
+
+// ask_twice takes what is asked for. Where it is refused it gives back what is kept, which must not be why, and asks again.
+#define ask_twice(p, asking)                    \
+	do {                                        \
+		(p) = (asking);                         \
+		if ((p) == NULL && give_kept())         \
+			(p) = (asking);                     \
+	} while (0)
+
 // aligned is a block where it may be one. The others are the C library's, also where no block could be mapped: it may
 // have a place in its heap.
 static void *aligned(size_t alignment, size_t size) {
-	if (size >= smallest && alignment <= huge_page) {
+	if (size >= smallest && size <= largest && alignment <= huge_page) {
 		void *p = take(size);
 		if (p != NULL)
 			return p;
 	}
-	return checked(__libc_memalign(alignment, size), size);
+	void *p;
+	ask_twice(p, __libc_memalign(alignment, size));
+	return checked(p, size);
 }
+
+// A child has only the thread that forked: the lock must not be another's at that moment.
+static void lock_state(void) { pthread_mutex_lock(&state.lock); }
+static void unlock_state(void) { pthread_mutex_unlock(&state.lock); }
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(lock_state, unlock_state, unlock_state); }
 
 // What follows stands in for the C library's functions in the whole process.
 
-void *malloc(size_t size) { return checked(__libc_malloc(size), size); }
+void *malloc(size_t size) {
+	void *p;
+	ask_twice(p, __libc_malloc(size));
+	return checked(p, size);
+}
 
-void *calloc(size_t count, size_t size) { return checked(__libc_calloc(count, size), size); }
+void *calloc(size_t count, size_t size) {
+	void *p;
+	ask_twice(p, __libc_calloc(count, size));
+	size_t bytes;
+	return checked(p, __builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes);
+}
 
 void *memalign(size_t alignment, size_t size) { return aligned(alignment, size); }
 
@@ -226,9 +282,14 @@ void free(void *p) {
 
 void *realloc(void *p, size_t size) {
 	size_t had = size_of(p);
+	void *moved;
+	if (had == 0 && size > 0) {
+		ask_twice(moved, __libc_realloc(p, size));
+		return checked(moved, size);
+	}
 	if (had == 0)
-		return checked(__libc_realloc(p, size), size);
-	void *moved = malloc(size);
+		return __libc_realloc(p, size); // which frees p
+	moved = malloc(size);
 	if (moved == NULL)
 		return NULL;
 	memcpy(moved, p, had < size ? had : size);
@@ -236,9 +297,22 @@ void *realloc(void *p, size_t size) {
 	return moved;
 }
 
+// The C library would look for its own notes in front of a block, where nothing is mapped.
+size_t malloc_usable_size(void *p) {
+	size_t size = size_of(p);
+	if (size > 0)
+		return size;
+	static size_t (*own)(void *);
+	if (own == NULL)
+		own = (size_t (*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
+	return own == NULL ? 0 : own(p);
+}
+
 // XLA's matrix library maps its scratch memory itself, and leaves out the work for which it got none.
 void *mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
-	void *p = (void *)syscall(SYS_mmap, address, size, protection, flags, file, offset);
+	void *p = (void *)syscall(SYS_mmap, address, size, (long)protection, (long)flags, (long)file, offset);
+	if (p == MAP_FAILED && errno == ENOMEM && give_kept())
+		p = (void *)syscall(SYS_mmap, address, size, (long)protection, (long)flags, (long)file, offset);
 	if (p == MAP_FAILED && errno == ENOMEM)
 		failed(size);
 	return p;
@@ -250,10 +324,9 @@ void *mmap64(void *address, size_t size, int protection, int flags, int file, of
 
 void scu_reclaim(void) {
 	pthread_mutex_lock(&state.lock);
-	for (int i = 0; i < state.count; i++)
-		if (state.blocks[i].start != NULL && !state.blocks[i].used)
-			unmap(&state.blocks[i]);
-	state.peak = state.used;
+	while (state.kept > 0)
+		unmap(oldest_kept());
+	state.peak = state.asked;
 	pthread_mutex_unlock(&state.lock);
 	malloc_trim(0);
 }

@@ -2,7 +2,8 @@
 #include <stdint.h>
 #include <stdlib.h> // which says whose C library this is
 
-#if defined(__GLIBC__) && defined(__LP64__)
+// Elsewhere SYS_mmap may take its arguments otherwise.
+#if defined(__GLIBC__) && defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__))
 #define SCU_GLIBC
 #endif
 

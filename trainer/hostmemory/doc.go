@@ -1,6 +1,6 @@
 // Package hostmemory stands in for the C library where large pieces of memory are taken, and notices what the system
 // refuses. It works by being linked: blocks.c defines malloc and its relations, and these the XLA plugin finds before
-// the C library's own. Go's own memory is not touched by it. With another C library than glibc it does nothing.
+// the C library's own. With another C library than glibc, or on another processor than amd64 and arm64, it does nothing.
 //
 // # Large blocks are kept
 //
@@ -12,8 +12,9 @@
 //
 // So an aligned block of 4 MiB or more is a mapping of its own here, laid out for huge pages, and is kept when it is freed.
 // The next request of its size, or of up to an eighth less, takes it as it is: programs ask for the same few sizes over
-// and over. Kept blocks never raise what a process holds by more than an eighth above the most that was in use at once;
-// what was freed first goes first. [Reclaim] gives all of them back, for the moment at which other sizes begin.
+// and over. Kept blocks never raise what a process holds by more than an eighth above the most that was asked for at
+// once; what was freed first goes first. They are given back before anything is refused, and by [Reclaim], for the moment at
+// which other sizes begin.
 //
 // # What is refused is counted
 //

@@ -1,5 +1,6 @@
 package hostmemory
 
+// #cgo linux LDFLAGS: -ldl
 // #include "blocks.h"
 import "C"
 

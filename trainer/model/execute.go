@@ -17,10 +17,13 @@ var ErrOutOfMemory = errors.New("out of memory")
 // execute runs a program to its end. See hostmemory for why its results are thrown away where XLA reports no error.
 func execute(program *Exec, arguments ...any) ([]*tensors.Tensor, error) {
 	outputs, err := program.Call(arguments...)
-	if err != nil {
+	refused := hostmemory.Failures()
+	switch {
+	case err != nil && refused > 0: // whatever it says
+		return nil, fmt.Errorf("%w: the system refused %d allocations, and %w", ErrOutOfMemory, refused, err)
+	case err != nil:
 		return nil, err
-	}
-	if refused := hostmemory.Failures(); refused > 0 {
+	case refused > 0:
 		closeAll(outputs)
 		return nil, fmt.Errorf("%w: the system refused %d allocations", ErrOutOfMemory, refused)
 	}
