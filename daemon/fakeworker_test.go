@@ -91,7 +91,7 @@ func fakeWorker() {
 // that died because memory ran out. It ends where there is none.
 func beginFit(start *frame.Start, say func(frame.Event)) int {
 	parts := max(1, start.Before.Parts)
-	if !start.Before.OutOfMemory {
+	if start.Before.OutOfMemory == "" {
 		return parts
 	}
 	if 2*parts > 4 {

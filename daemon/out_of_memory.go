@@ -43,7 +43,7 @@ func (d *daemon) work(r *run, record *store.Record) supervise.Outcome {
 		if err := d.removeAdapter(now.AdapterID); err != nil {
 			d.logger.Error("cannot remove an unfinished adapter", "job", r.jobID, "error", err)
 		}
-		fit.OutOfMemory = true
+		fit.OutOfMemory = outcome.Error.Message
 		record, before = now, fit
 	}
 }

@@ -157,7 +157,7 @@ func TestWorkersThatDoNotGetSmallerAreNotStartedForEver(t *testing.T) {
 				t.Errorf("%d workers, want %d", len(l.starts), c.workers)
 			}
 			for i, start := range l.starts {
-				if start.Before.OutOfMemory != (i > 0) {
+				if (start.Before.OutOfMemory != "") != (i > 0) {
 					t.Errorf("worker %d was told %+v", i+1, start.Before)
 				}
 			}

@@ -53,6 +53,7 @@ func TestFramesBecomeEventsAndStatus(t *testing.T) {
 		{Metrics: &protocol.TrainingMetrics{Step: 2, DataBPT: protocol.NaN(), Loss: protocol.Float(math.Inf(1)), LambdaValue: 0.25,
 			ValDataBPT: &validation, NonFinite: true, Tokens: 7, EtaMinutes: protocol.NaN(), CreatedAt: time.UnixMicro(1234567).UTC()}},
 		{Eval: &protocol.Evaluation{Step: 2, DataBPT: 1.5, TargetTokens: 9}},
+		{Eval: &protocol.Evaluation{Step: 2, DataBPT: 1.5, TargetTokens: 9}}, // by a worker that goes on from a checkpoint
 		{Log: &frame.Log{Message: "careful", Warning: true}},
 	}
 	if err := s.RecordFrames(t.Context(), "j", frames); err != nil {

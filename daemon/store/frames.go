@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -36,7 +38,7 @@ func (c *change) recordFrame(f *frame.Event) error {
 	case f.Metrics != nil:
 		return c.recordMetrics(*f.Metrics)
 	case f.Eval != nil:
-		return c.tell(protocol.JobEvent{Type: protocol.EventEval, Eval: f.Eval})
+		return c.recordEvaluation(f.Eval)
 	case f.Log != nil && f.Log.Warning:
 		return c.tell(protocol.JobEvent{Type: protocol.EventWarning, Message: f.Log.Message})
 	case f.Log != nil:
@@ -81,6 +83,21 @@ func (c *change) recordMetrics(m protocol.TrainingMetrics) error {
 	job.Progress = progress(job.Progress, protocol.PhaseTraining, m.Step, job.TotalSteps)
 	job.EstimatedFinish = finishAfter(c.now, float64(m.EtaMinutes))
 	return nil
+}
+
+// recordEvaluation tells of an evaluation unless one of this step or a later one has been told: a worker that goes on from
+// a checkpoint evaluates anew what came after it.
+func (c *change) recordEvaluation(e *protocol.Evaluation) error {
+	var told int
+	err := c.tx.QueryRowContext(c.ctx, `SELECT json_extract(payload, '$.step') FROM events WHERE job_id = ? AND type = 'eval' ORDER BY cursor DESC LIMIT 1`,
+		c.record.Job.JobID).Scan(&told)
+	switch {
+	case err == nil && e.Step <= told:
+		return nil
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return err
+	}
+	return c.tell(protocol.JobEvent{Type: protocol.EventEval, Eval: e})
 }
 
 // finishAfter is now and so many minutes, or nil if the number is no estimate.

@@ -85,9 +85,14 @@ func fakeWorker(behaviour string) {
 	case "counted exit 3":
 		countKill()
 		os.Exit(3)
-	case "abort for memory", "abort":
-		if behaviour == "abort for memory" {
+	case "abort for memory", "abort for want of a thread", "abort":
+		switch behaviour {
+		case "abort for memory":
 			fmt.Fprintln(os.Stderr, "LLVM ERROR: out of memory\nAllocation failed")
+		case "abort for want of a thread":
+			fmt.Fprintln(os.Stderr, "F0000 00:00:00 1 env.cc:93] Check failed: ret == 0 (11 vs. 0) Thread tf_xla-cpu-codegen creation via pthread_create() failed.")
+		case "abort":
+			fmt.Fprintln(os.Stderr, "F0000 00:00:00 1 some.cc:1] Check failed: a == b")
 		}
 		for range 20 { // whose stacks come after it
 			go block()

@@ -25,20 +25,27 @@ type logFile struct {
 	size     int64
 	limit    int64
 	err      error    // the first failure to write; the rest is then only kept in mind
-	headline string   // the first line of a Go panic or of a fatal signal, whose stack would push it out of tail
+	headline string   // the first line of a Go panic, of a fatal signal or of their reason, whose stack would push it out of tail
 	tail     []string // the last lines, at most keptLines
 
 	memoryLine string // the last line in which an allocator said that memory ran out
 }
 
-// headlines are how the Go runtime begins to tell of its end.
-var headlines = []string{"panic: ", "fatal error: ", "SIGABRT: ", "SIGSEGV: ", "SIGBUS: ", "SIGILL: ", "SIGFPE: "}
+// headlines are how the Go runtime begins to tell of its end, and reasons how C++ says before that why it comes.
+var (
+	headlines = []string{"panic: ", "fatal error: ", "SIGABRT: ", "SIGSEGV: ", "SIGBUS: ", "SIGILL: ", "SIGFPE: "}
+	reasons   = []string{"Check failed: ", "LLVM ERROR: "}
+)
 
 // allocatorWords are how libraries say that they die, or may die, because an allocation failed.
 var allocatorWords = []string{
 	"LLVM ERROR: out of memory",
 	"std::bad_alloc", // what a C++ program says of the exception that nobody caught
 	"scu: out of memory: an allocation of ",
+	"cannot allocate memory for thread-local data",
+	"pthread_create() failed", // XLA's; a thread's stack is memory too
+	"pthread_create failed: Resource temporarily unavailable",
+	"failed to create new OS thread",
 	"fatal error: out of memory", // from here on Go's own
 	"fatal error: runtime: out of memory",
 	"fatal error: runtime: cannot allocate memory",
@@ -104,10 +111,12 @@ func (l *logFile) keep(line string) {
 		line = line[:keptLineBytes] + "…"
 	}
 	line = strings.ToValidUTF8(line, "\uFFFD")
-	if l.headline == "" && slices.ContainsFunc(headlines, func(start string) bool { return strings.HasPrefix(line, start) }) {
+	begins := func(start string) bool { return strings.HasPrefix(line, start) }
+	contains := func(words string) bool { return strings.Contains(line, words) }
+	if l.headline == "" && (slices.ContainsFunc(headlines, begins) || slices.ContainsFunc(reasons, contains)) {
 		l.headline = line
 	}
-	if slices.ContainsFunc(allocatorWords, func(words string) bool { return strings.Contains(line, words) }) {
+	if slices.ContainsFunc(allocatorWords, contains) {
 		l.memoryLine = line
 	}
 	if len(l.tail) == keptLines {

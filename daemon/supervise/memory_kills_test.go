@@ -106,13 +106,14 @@ func TestADeathForWantOfMemoryIsTold(t *testing.T) {
 		kind Kind
 		says []string
 	}{
-		"counted sigkill itself": {OutOfMemory, []string{"kernel killed", "memory ran out", "block_size"}},
-		"sigkill itself":         {Crashed, []string{"from outside", "not by the kernel"}},
-		"counted exit 3":         {Crashed, []string{"code 3"}},
-		"abort for memory":       {OutOfMemory, []string{"LLVM ERROR: out of memory"}},
-		"abort":                  {Crashed, []string{"SIGABRT"}},
-		"done without memory":    {Done, nil},
-		"exit 0 without memory":  {Crashed, []string{"without saying that it was done"}},
+		"counted sigkill itself":     {OutOfMemory, []string{"kernel killed", "memory ran out", "block_size"}},
+		"sigkill itself":             {Crashed, []string{"from outside", "not by the kernel"}},
+		"counted exit 3":             {Crashed, []string{"code 3"}},
+		"abort for memory":           {OutOfMemory, []string{"LLVM ERROR: out of memory"}},
+		"abort for want of a thread": {OutOfMemory, []string{"pthread_create() failed"}},
+		"abort":                      {Crashed, []string{"Check failed: a == b"}},
+		"done without memory":        {Done, nil},
+		"exit 0 without memory":      {Crashed, []string{"without saying that it was done"}},
 	} {
 		t.Run(behaviour, func(t *testing.T) {
 			t.Parallel()

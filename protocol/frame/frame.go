@@ -51,9 +51,9 @@ type Start struct {
 
 // Fit is how a worker makes its passes through the model fit the memory. The zero value is as the settings say.
 type Fit struct {
-	Parts             int  `msgpack:"parts"`              // in which it runs each micro-batch; 0 means 1
-	GradCheckpointing bool `msgpack:"grad_checkpointing"` // because memory demands it, and not because it was asked for
-	OutOfMemory       bool `msgpack:"out_of_memory"`      // the worker died all the same because memory ran out: begin smaller
+	Parts             int    `msgpack:"parts"`              // in which it runs each micro-batch; 0 means 1
+	GradCheckpointing bool   `msgpack:"grad_checkpointing"` // because memory demands it, and not because it was asked for
+	OutOfMemory       string `msgpack:"out_of_memory"`      // how the worker ended all the same because memory ran out: begin smaller; empty if it did not
 }
 
 // Cancel asks the worker to stop at the next step and to leave nothing behind.

@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -39,16 +40,34 @@ func (u unreadCell) String() string { return "(" + string(u) + ")" }
 
 // parquetFields describes a schema. Columns that no row is made of are not read:
 // they may be large.
-func parquetFields(root *parquet.Column, wanted []string) []parquetField {
+func parquetFields(root *parquet.Column, wanted []string) ([]parquetField, error) {
 	var fields []parquetField
 	for _, column := range root.Columns() {
+		if slices.ContainsFunc(fields, func(f parquetField) bool { return f.name == column.Name() }) {
+			return nil, fmt.Errorf("the schema names the column %q twice; rename one", column.Name())
+		}
 		field := parquetField{name: column.Name(), kind: columnKind(column)}
 		if slices.Contains(wanted, column.Name()) {
 			field.open(column)
 		}
+		if member := field.repeatedMember(); member != "" {
+			return nil, fmt.Errorf("the schema names the field %q of column %q twice; rename one", member, field.name)
+		}
 		fields = append(fields, field)
 	}
-	return fields
+	return fields, nil
+}
+
+// repeatedMember is a name that two members of the list's groups share; empty without one.
+func (f *parquetField) repeatedMember() string {
+	seen := map[string]bool{}
+	for _, leaf := range f.leaves {
+		if f.group && seen[leaf.member] {
+			return leaf.member
+		}
+		seen[leaf.member] = true
+	}
+	return ""
 }
 
 // levelAdded is what a column adds to the definition level.

@@ -77,7 +77,10 @@ func (p *parquetReader) open() (err error) {
 	if err != nil {
 		return err
 	}
-	p.fields, p.declared = parquetFields(opened.Root(), p.parser.wanted()), opened.NumRows()
+	if p.fields, err = parquetFields(opened.Root(), p.parser.wanted()); err != nil {
+		return err
+	}
+	p.declared = opened.NumRows()
 	for i, group := range opened.RowGroups() {
 		if group.NumRows() == 0 {
 			continue // the library cannot read one

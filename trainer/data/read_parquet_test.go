@@ -132,6 +132,8 @@ func TestParquetErrors(t *testing.T) {
 		"list_of_texts":  {1, `message 1: it must be an object with a role and a text, not string`},
 		"text_is_object": {1, `field "text" must be a string, not object; it begins (object)`},
 		"no_columns":     {0, "holds no rows"},
+		"text_twice":     {0, `the schema names the column "text" twice; rename one`},
+		"content_twice":  {0, `the schema names the field "content" of column "messages" twice; rename one`},
 		"text-lz4":       {1, "column \"text\": it is compressed with LZ4_RAW, which is not supported; write it with zstd"},
 	} {
 		checkError(t, name, parquetPath(name), c.row, c.want)

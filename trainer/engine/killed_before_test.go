@@ -23,12 +23,12 @@ func TestARunBeginsSmallerThanTheOneThatWasKilled(t *testing.T) {
 		says       string // the one warning; empty for none
 	}{
 		"the first":                      {Before{}, nil, fit{1, false}, 4, 3, ""},
-		"after a kill":                   {Before{OutOfMemory: true}, nil, fit{2, false}, 2, 6, "because memory ran out: micro_batch goes from 4 to 2 and grad_accum from 3 to 6"},
-		"after another":                  {Before{Parts: 2, OutOfMemory: true}, nil, fit{4, false}, 1, 12, "micro_batch goes from 2 to 1 and grad_accum from 6 to 12"},
-		"with an older checkpoint":       {Before{Parts: 2, OutOfMemory: true}, &checkpoint.State{Parts: 1}, fit{4, false}, 1, 12, "micro_batch goes from 2 to 1"},
-		"with a checkpoint of then":      {Before{Parts: 2, OutOfMemory: true}, &checkpoint.State{Parts: 2}, fit{4, false}, 1, 12, "micro_batch goes from 2 to 1"},
-		"with a smaller checkpoint":      {Before{Parts: 1, OutOfMemory: true}, &checkpoint.State{Parts: 2}, fit{2, false}, 2, 6, ""},
-		"the smallest micro-batch":       {Before{Parts: 4, OutOfMemory: true}, nil, fit{4, true}, 1, 12, "grad_checkpointing goes from off to on"},
+		"after a kill":                   {Before{OutOfMemory: "it was killed"}, nil, fit{2, false}, 2, 6, "because memory ran out: micro_batch goes from 4 to 2 and grad_accum from 3 to 6"},
+		"after another":                  {Before{Parts: 2, OutOfMemory: "it was killed"}, nil, fit{4, false}, 1, 12, "micro_batch goes from 2 to 1 and grad_accum from 6 to 12"},
+		"with an older checkpoint":       {Before{Parts: 2, OutOfMemory: "it was killed"}, &checkpoint.State{Parts: 1}, fit{4, false}, 1, 12, "micro_batch goes from 2 to 1"},
+		"with a checkpoint of then":      {Before{Parts: 2, OutOfMemory: "it was killed"}, &checkpoint.State{Parts: 2}, fit{4, false}, 1, 12, "micro_batch goes from 2 to 1"},
+		"with a smaller checkpoint":      {Before{Parts: 1, OutOfMemory: "it was killed"}, &checkpoint.State{Parts: 2}, fit{2, false}, 2, 6, ""},
+		"the smallest micro-batch":       {Before{Parts: 4, OutOfMemory: "it was killed"}, nil, fit{4, true}, 1, 12, "grad_checkpointing goes from off to on"},
 		"not killed, come down before":   {Before{Parts: 2}, nil, fit{2, false}, 2, 6, ""},
 		"not killed, with checkpointing": {Before{Parts: 1, GradCheckpointing: true}, &checkpoint.State{Parts: 4}, fit{4, true}, 1, 12, ""},
 	} {
@@ -63,9 +63,9 @@ func TestAKilledRunThatCannotBeSmallerSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	r := &run{job: tinyJob(t, map[string]any{"micro_batch": 2, "packing": "off"}), observer: &recorder{}}
 	t.Cleanup(r.close)
-	r.job.Before = Before{Parts: 2, GradCheckpointing: true, OutOfMemory: true}
+	r.job.Before = Before{Parts: 2, GradCheckpointing: true, OutOfMemory: "it was killed"}
 	var failure *protocol.Error
-	if err := r.prepare(t.Context()); !errors.As(err, &failure) || failure.Code != protocol.CodeOutOfMemory || !strings.Contains(failure.Hint, "block_size") || !strings.Contains(failure.Message, "one block at a time") {
+	if err := r.prepare(t.Context()); !errors.As(err, &failure) || failure.Code != protocol.CodeOutOfMemory || !strings.Contains(failure.Hint, "block_size") || !strings.Contains(failure.Message, "one block at a time") || !strings.Contains(failure.Message, "it was killed") {
 		t.Errorf("got %v", err)
 	}
 }

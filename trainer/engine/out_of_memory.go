@@ -109,7 +109,7 @@ func (r *run) comeDown(why string, cause error) error {
 	next, found := r.fit.smaller(r.largestMicroBatch())
 	if !found {
 		return protocol.NewError(protocol.CodeOutOfMemory, "the device ran out of memory with one block at a time and grad_checkpointing on: %v", cause).
-			WithHint("lower block_size or lora_r, set precision=bf16, or take a smaller base model")
+			WithHint("lower block_size or lora_r, set precision=bf16, or take a smaller base model; if other programs or a limit took the memory, mend that and go on with scu retry NAME")
 	}
 	was := r.fit
 	r.fit = next

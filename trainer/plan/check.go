@@ -79,9 +79,15 @@ func check(c *protocol.SCUConfig) *protocol.Error {
 		return protocol.NewError(protocol.CodeInvalidConfig, "epochs and max_steps are both 0, so nothing would be trained").
 			WithHint("set one of them")
 	}
-	for key, used := range map[string]bool{"early_stop_patience": c.EarlyStopPatience > 0, "adapter_from": c.AdapterFrom == protocol.AdapterBest} {
-		if used && c.EvalEvery == 0 {
-			return protocol.NewError(protocol.CodeInvalidConfig, "%s needs evaluations while the model trains, but eval_every is 0", key).
+	for _, setting := range []struct {
+		key  string
+		used bool
+	}{
+		{"early_stop_patience", c.EarlyStopPatience > 0}, // first, since it makes adapter_from best unless that is set
+		{"adapter_from", c.AdapterFrom == protocol.AdapterBest},
+	} {
+		if setting.used && c.EvalEvery == 0 {
+			return protocol.NewError(protocol.CodeInvalidConfig, "%s needs evaluations while the model trains, but eval_every is 0", setting.key).
 				WithHint("set eval_every to a number of steps")
 		}
 	}

@@ -355,6 +355,17 @@ func TestTheBestAdapterNeedsHeldOutRows(t *testing.T) {
 	}
 }
 
+// The setting that was made is named, and not the one that follows from it.
+func TestEarlyStoppingWithoutEvaluationsIsNamed(t *testing.T) {
+	t.Parallel()
+	for range 20 { // an order that changes from run to run would be seen
+		_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"early_stop_patience": 2}))
+		if failure == nil || !strings.HasPrefix(failure.Message, "early_stop_patience needs evaluations") {
+			t.Fatalf("%v", failure)
+		}
+	}
+}
+
 func TestFieldsAreNamedInPairsOfEitherSign(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]map[string]string{

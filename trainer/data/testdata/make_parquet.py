@@ -69,3 +69,8 @@ pq.write_table(pa.table({"messages": pa.array([None], PARTS)}), out / "null_list
 pq.write_table(pa.table({"messages": pa.array([[]], PARTS)}), out / "empty_list.parquet")
 pq.write_table(pa.table({"messages": pa.array([["u"]], pa.list_(pa.string()))}), out / "list_of_texts.parquet")
 pq.write_table(pa.table({"text": pa.array([{"a": "b"}])}), out / "text_is_object.parquet")
+
+# Names that occur twice, which the format allows.
+pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), out / "text_twice.parquet")
+message = pa.StructArray.from_arrays([pa.array(["user"]), pa.array(["a"]), pa.array(["b"])], names=["role", "content", "content"])
+pq.write_table(pa.table({"messages": pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), message)}), out / "content_twice.parquet")
