@@ -79,7 +79,7 @@ func (g limitedMemory) remove(t *testing.T) {
 			}
 			return
 		}
-		time.Sleep(10 * time.Millisecond) // the kernel tells nobody when a group is empty
+		time.Sleep(10 * time.Millisecond) // version 1 tells nobody when a group is empty
 	}
 }
 
@@ -118,7 +118,7 @@ func hog() {
 	var taken [][]byte
 	for group.killed() == 0 {
 		if len(taken) == most {
-			time.Sleep(10 * time.Millisecond) // the kernel tells nobody that it has killed
+			time.Sleep(10 * time.Millisecond) // each version tells it in a way of its own; a count is in both
 			continue
 		}
 		piece := make([]byte, hogPiece)

@@ -29,8 +29,9 @@
 // A step that does not fit the device is taken again with every micro-batch in more parts, at last with gradient
 // checkpointing. Its rows, its targets and its dropout stay what they were, so its figures change by rounding only.
 //
-// A process that the system kills for want of memory cannot answer so. Who runs it and starts another one tells that by
-// [Job.Before], and the next process begins one smaller than the last.
+// A process that the system kills for want of memory cannot answer so, and one that was refused memory, as on the CPU, must
+// not: see hostmemory. Who runs it and starts another one tells that by [Job.Before], and the next process begins one
+// smaller than the last.
 //
 // # Nothing half-written, nothing untried
 //

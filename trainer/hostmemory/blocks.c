@@ -36,7 +36,7 @@ static const size_t largest = (size_t)1 << 46; // beyond it there is no memory, 
 
 // block is one mapping: in use, or kept for the next that asks for its size.
 struct block {
-	char *start; // aligned to a huge page; NULL where the entry is free
+	char *start;  // aligned to a huge page; NULL where the entry is free
 	size_t size;  // in whole pages
 	size_t asked; // of it, where it is used
 	bool used;
@@ -73,10 +73,10 @@ static void *checked(void *p, size_t size) {
 	return p;
 }
 
-// unmap gives a block back and frees its entry. The lock is held.
+// unmap gives a kept block back and frees its entry. The lock is held.
 static void unmap(struct block *b) {
 	munmap(b->start, b->size);
-	*(b->used ? &state.used : &state.kept) -= b->size;
+	state.kept -= b->size;
 	b->start = NULL;
 }
 
@@ -89,6 +89,15 @@ static struct block *oldest_kept(void) {
 			oldest = b;
 	}
 	return oldest;
+}
+
+// unmap_kept gives back all kept blocks, and reports whether there were any: what is kept must not be why something is
+// refused. The lock is held.
+static bool unmap_kept(void) {
+	bool any = state.kept > 0;
+	while (state.kept > 0)
+		unmap(oldest_kept());
+	return any;
 }
 
 // make_room gives back kept blocks, those first that were freed first, until size more bytes take no more than an eighth
@@ -150,10 +159,8 @@ static void *take(size_t asked) {
 		make_room(size);
 		b = free_entry();
 		char *start = b == NULL ? NULL : map_aligned(size);
-		while (start == NULL && state.kept > 0) { // what is kept must not be why something is refused
-			unmap(oldest_kept());
-			start = b == NULL ? NULL : map_aligned(size);
-		}
+		if (start == NULL && b != NULL && unmap_kept())
+			start = map_aligned(size);
 		if (start == NULL) {
 			pthread_mutex_unlock(&state.lock);
 			return NULL;
@@ -208,17 +215,14 @@ static size_t size_of(void *p) {
 	return size;
 }
 
-// give_kept gives the system all blocks that are kept, and reports whether there were any.
 static bool give_kept(void) {
 	pthread_mutex_lock(&state.lock);
-	bool any = state.kept > 0;
-	while (state.kept > 0)
-		unmap(oldest_kept());
+	bool any = unmap_kept();
 	pthread_mutex_unlock(&state.lock);
 	return any;
 }
 
-// ask_twice takes what is asked for. Where it is refused it gives back what is kept, which must not be why, and asks again.
+// ask_twice takes what is asked for. Where it is refused it gives back what is kept and asks again.
 #define ask_twice(p, asking)                    \
 	do {                                        \
 		(p) = (asking);                         \
@@ -324,8 +328,7 @@ void *mmap64(void *address, size_t size, int protection, int flags, int file, of
 
 void scu_reclaim(void) {
 	pthread_mutex_lock(&state.lock);
-	while (state.kept > 0)
-		unmap(oldest_kept());
+	unmap_kept();
 	state.peak = state.asked;
 	pthread_mutex_unlock(&state.lock);
 	malloc_trim(0);
