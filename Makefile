@@ -14,7 +14,7 @@ export SCU_HOME
 XLA := PJRT_PLUGIN_LIBRARY_PATH='$(SCU_HOME)/pjrt' GOMLX_NO_AUTO_INSTALL=1 GOMLX_BACKEND=xla:cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup test race fuzz parity bench-trainer lint demo clean
+.PHONY: help build setup test race fuzz soak soak-short soak-real parity bench-trainer bench-daemon lint demo clean
 
 # How long each fuzz target runs.
 FUZZTIME ?= 60s
@@ -44,11 +44,23 @@ fuzz: setup ## run every fuzz target for FUZZTIME each (60s)
 	  done; \
 	done
 
+soak: ## torment the daemon for three minutes: kills, power cuts, everything at once; SOAK='-seed N' does it again
+	$(GO) run ./bench/soak $(SOAK)
+
+soak-short: ## the same for half a minute, under the race detector
+	$(GO) run -race ./bench/soak -duration 30s $(SOAK)
+
+soak-real: setup ## the same with the real trainer on a tiny model, for two minutes at most
+	$(GO) run ./bench/soak -real -users 2 -duration 40s $(SOAK)
+
 parity: setup ## compare every model family with transformers and PEFT, and print the table
 	$(XLA) $(GO) test ./trainer/model -count=1 -v -run '^TestParityOfEveryFamily$$'
 
 bench-trainer: setup ## measure a training step against PEFT and PyTorch; 20 minutes on an idle machine
 	$(GO) run ./bench/trainer $(BENCH)
+
+bench-daemon: ## measure the daemon's answers, starts and memory with 10,000 jobs and 10 million metrics; 5 minutes on an idle machine
+	$(GO) run ./bench/daemon $(BENCH)
 
 lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi

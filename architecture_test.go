@@ -63,6 +63,7 @@ var rules = []rule{
 
 	// The daemon keeps the job store, so it never loads XLA.
 	{room: "daemon", imports: []string{"daemon", "protocol", "rpc", "trainer/plan", "trainer/data", "trainer/checkpoint"}, never: xla},
+	{room: "daemon/schedule", imports: []string{"protocol"}, only: []string{}},
 
 	// Clients.
 	{room: "kernel", imports: []string{"protocol", "rpc", "widgets"}, never: []string{"trainer", "daemon"}},

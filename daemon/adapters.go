@@ -9,18 +9,27 @@ import (
 	"github.com/shannon-labs/scu/rpc"
 )
 
-// getAdapter answers adapter/get. The id may be an adapter's or a job's, or the name that both have.
+// getAdapter answers adapter/get.
 func (d *daemon) getAdapter(ctx context.Context, _ *rpc.Session, params *protocol.IDParams) (any, error) {
-	if params.ID == "" {
+	adapter, err := d.findAdapter(ctx, params.ID)
+	if err != nil {
+		return nil, err
+	}
+	return adapter, nil
+}
+
+// findAdapter looks for an adapter. The id may be an adapter's or a job's, or the name that both have.
+func (d *daemon) findAdapter(ctx context.Context, id string) (*protocol.AdapterArtifact, error) {
+	if id == "" {
 		return nil, missingField("id", "the id or the name of an adapter or of the job that made it")
 	}
-	adapter, err := d.store.Adapter(ctx, params.ID)
+	adapter, err := d.store.Adapter(ctx, id)
 	if !errors.Is(err, store.ErrNotFound) {
 		return adapter, err
 	}
-	record, err := d.store.Job(ctx, params.ID)
+	record, err := d.store.Job(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, protocol.NewError(protocol.CodeNotFound, "no adapter and no job has the id or name %q", params.ID).
+		return nil, protocol.NewError(protocol.CodeNotFound, "no adapter and no job has the id or name %q", id).
 			WithHint("see them all with: scu adapters")
 	}
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/shannon-labs/scu/daemon/schedule"
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/rpc"
@@ -23,8 +22,15 @@ func (d *daemon) createJob(ctx context.Context, _ *rpc.Session, params *protocol
 	if err := checkSpec(spec); err != nil {
 		return nil, err
 	}
+	if err := d.checkModel(spec.BaseModel); err != nil {
+		return nil, err
+	}
 	if params.DryRun {
-		estimate, failure := d.options.Planner.Estimate(ctx, d.options.Home, spec)
+		_, kind, err := d.chooseDevice(spec.Device)
+		if err != nil {
+			return nil, err
+		}
+		estimate, failure := d.options.Planner.Estimate(ctx, d.options.Home, spec, kind)
 		if failure != nil {
 			return nil, failure
 		}
@@ -59,34 +65,48 @@ func checkSpec(spec protocol.JobSpec) error {
 }
 
 func (d *daemon) planAndQueue(ctx context.Context, spec protocol.JobSpec) (*store.Record, error) {
+	device, kind, err := d.chooseDevice(spec.Device)
+	if err != nil {
+		return nil, err
+	}
 	if err := d.checkDisk(); err != nil {
 		return nil, err
 	}
-	prepared, failure := d.options.Planner.Prepare(ctx, d.options.Home, spec)
+	if err := d.checkQuota(ctx, localOwner); err != nil {
+		return nil, err
+	}
+	if err := d.takeRoom(); err != nil {
+		return nil, err
+	}
+	defer d.giveRoom()
+	prepared, failure := d.options.Planner.Prepare(ctx, d.options.Home, spec, kind)
 	if failure != nil {
 		return nil, failure
 	}
-	record, created, err := d.storeJob(ctx, spec, prepared)
+	if err := d.checkSize(prepared); err != nil {
+		return nil, err
+	}
+	record, created, err := d.storeJob(ctx, spec, device, prepared)
 	if err != nil {
 		return nil, err
 	}
 	if created {
-		d.enqueue(schedule.Entry{JobID: record.Job.JobID, Priority: spec.Priority, Sequence: record.Sequence})
+		d.enqueue(record)
 		d.logger.Info("job queued", "job", record.Job.JobID, "name", record.Job.Name, "model", spec.BaseModel)
 	}
 	return record, nil
 }
 
 // storeJob finds a name for a job that has none; that may take more than one attempt.
-func (d *daemon) storeJob(ctx context.Context, spec protocol.JobSpec, prepared *plan.Prepared) (record *store.Record, created bool, err error) {
+func (d *daemon) storeJob(ctx context.Context, spec protocol.JobSpec, device string, prepared *plan.Prepared) (record *store.Record, created bool, err error) {
 	for range nameAttempts {
 		name := spec.AdapterName
 		if name == "" {
 			name = deriveName(spec.BaseModel)
 		}
 		record, created, err = d.store.CreateJob(ctx, store.NewJob{
-			ID: newID("job"), Name: name, Spec: spec, ModelPath: prepared.ModelPath,
-			Config: prepared.Config, Reasons: prepared.Reasons,
+			ID: newID("job"), Name: name, Owner: localOwner, Spec: spec, ModelPath: prepared.ModelPath, Device: device,
+			Config: prepared.Config, Reasons: prepared.Reasons, MemoryBytes: prepared.MemoryBytes,
 		})
 		var taken *store.NameTakenError
 		if spec.AdapterName != "" || !errors.As(err, &taken) {

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/shannon-labs/scu/daemon/config"
 	"github.com/shannon-labs/scu/daemon/schedule"
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/daemon/supervise"
@@ -19,34 +21,34 @@ import (
 	"github.com/shannon-labs/scu/trainer/plan"
 )
 
-// Planner turns what a user asks for into what a worker can run, or says what is wrong with it.
+// Planner turns what a user asks for into what a worker can run on a kind of device, or says what is wrong with it.
 type Planner interface {
 	// Prepare finds the model, resolves the configuration and checks the data. Paths in the result are absolute.
-	Prepare(ctx context.Context, home string, spec protocol.JobSpec) (*plan.Prepared, *protocol.Error)
+	Prepare(ctx context.Context, home string, spec protocol.JobSpec, deviceKind string) (*plan.Prepared, *protocol.Error)
 	// Estimate makes the plan of a dry run.
-	Estimate(ctx context.Context, home string, spec protocol.JobSpec) (*protocol.Plan, *protocol.Error)
+	Estimate(ctx context.Context, home string, spec protocol.JobSpec, deviceKind string) (*protocol.Plan, *protocol.Error)
 }
 
-// Options say how a daemon runs. Home, Planner, Launcher and Device must be set.
+// Options say how a daemon runs. All but Reloads, Ready, FreeBytes and Logger must be set.
 type Options struct {
 	Home     string // the state directory, absolute; made if there is none
 	Version  string // of the program
 	BuildID  string // tells builds of one version apart
 	Planner  Planner
 	Launcher supervise.Launcher
-	Device   string // that workers use: cpu or cuda
+	Devices  []schedule.Device // that workers may use, the preferred one first; at least one
+	Config   *config.Config
 
-	MaxConcurrent int          // jobs that run at once; 0 means 1
-	MinFreeBytes  uint64       // of the home's file system, below which no job is taken or started; 0 means 200 MB
-	Logger        *slog.Logger // nil means slog.Default()
+	Reloads   <-chan *config.Config       // configurations to go on with; nil means that it never changes
+	Ready     func()                      // called once, when the socket is served
+	FreeBytes func(string) (int64, error) // of a directory's file system; nil asks the system
+	Logger    *slog.Logger                // nil means slog.Default()
 }
-
-// defaultMinFreeBytes holds the adapters, logs and rows of a few jobs.
-const defaultMinFreeBytes = 200_000_000
 
 // daemon is the state of one Run.
 type daemon struct {
 	options    Options
+	config     atomic.Pointer[config.Config] // that holds now
 	logger     *slog.Logger
 	store      *store.Store
 	hub        *hub
@@ -58,34 +60,40 @@ type daemon struct {
 	ending    context.Context
 	endNow    context.CancelFunc // ends ending: stop the jobs, then the daemon
 	runners   sync.WaitGroup
+	keepers   sync.WaitGroup // of the house
+	leftovers []ownedFile    // that were there when it started
 	followers followers
 	farewell  farewell
 
-	mu       sync.Mutex
-	queue    schedule.Queue
-	running  map[string]*run // by job id
-	creating int             // calls to job/create in progress
-	draining bool            // no new jobs; the daemon ends when nothing is left
+	mu         sync.Mutex
+	queue      *schedule.Scheduler
+	running    map[string]*run // by job id
+	creating   int             // calls in progress that put a job into the queue
+	promised   int             // places in it that they will take
+	closing    string          // protocol.Shutdown…, once the end was asked for
+	diskLow    bool
+	diskPaused map[string]int64 // jobs that are paused for want of disk space, by id, and how much must be free for them
 }
 
 // Run serves until ctx ends or a client asks for the end. It returns nil in both cases, after every worker has ended
 // and everything is on disk. A home that another daemon serves gives an *rpc.AlreadyRunningError.
 func Run(ctx context.Context, o Options) (err error) {
-	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, 1)
-	o.MinFreeBytes = cmp.Or(o.MinFreeBytes, defaultMinFreeBytes)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.FreeBytes == nil {
+		o.FreeBytes = freeBytes
+	}
 	listener, err := rpc.Listen(o.Home)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, listener.Close()) }()
-	for _, directory := range []string{adaptersDirectory(o.Home), LogsDirectory(o.Home)} {
+	for _, directory := range []string{adaptersDirectory(o.Home), LogsDirectory(o.Home), LocksDirectory(o.Home)} {
 		if err := os.MkdirAll(directory, 0o700); err != nil {
 			return fmt.Errorf("prepare the home: %w", err)
 		}
 	}
 	hub := newHub()
-	jobs, err := store.Open(ctx, filepath.Join(o.Home, "scu.db"), store.Options{Changed: hub.publish})
+	jobs, err := store.Open(ctx, StorePath(o.Home), store.Options{Changed: hub.publish})
 	if err != nil {
 		return err
 	}
@@ -94,14 +102,18 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := d.recover(ctx); err != nil {
 		return err
 	}
+	d.lookAtDisk() // before the first job starts
 	return d.serve(ctx, listener)
 }
 
 func newDaemon(o Options, jobs *store.Store, hub *hub, socket string) *daemon {
 	d := &daemon{
 		options: o, logger: o.Logger, store: jobs, hub: hub, instanceID: newID("daemon"), socket: socket, startedAt: time.Now().UTC(),
-		wake: make(chan struct{}, 1), running: map[string]*run{}, followers: newFollowers(), farewell: newFarewell(),
+		wake: make(chan struct{}, 1), running: map[string]*run{}, diskPaused: map[string]int64{},
+		followers: newFollowers(), farewell: newFarewell(),
 	}
+	d.config.Store(o.Config)
+	d.queue = schedule.New(o.Devices, d.policyOf(o.Config))
 	d.ending, d.endNow = context.WithCancel(context.Background())
 	return d
 }
@@ -124,28 +136,51 @@ func (d *daemon) serve(ctx context.Context, listener *rpc.Listener) error {
 		defer close(dispatched)
 		d.dispatch()
 	}()
+	d.keepers.Go(d.watchDisk)
+	d.keepers.Go(d.keepHouse)
 	d.logger.Info("serving", "socket", d.socket, "home", d.options.Home, "version", d.options.Version, "pid", os.Getpid())
-
-	var serveErr error
-	select {
-	case <-ctx.Done():
-	case <-d.ending.Done():
-	case serveErr = <-served: // the socket is lost: nobody could ever talk to this daemon again
-		served <- serveErr
+	if d.options.Ready != nil {
+		d.options.Ready()
 	}
-	d.endNow()
+	serveErr := d.awaitEnd(ctx, served)
 	<-dispatched
 	d.stopRuns()
 	d.runners.Wait()
+	d.keepers.Wait()
 	d.farewell.say(farewellTime)
 	stopServing()
-	serveErr = <-served
+	serveErr = errors.Join(serveErr, <-served)
 	d.followers.wait()
 	d.logger.Info("stopped", "error", serveErr)
 	return serveErr
 }
 
+// awaitEnd returns when the daemon is to end, with the error for which it is if there is one. Until then it takes new
+// configurations.
+func (d *daemon) awaitEnd(ctx context.Context, served chan error) (err error) {
+	defer d.endNow()
+	for {
+		select {
+		case config := <-d.options.Reloads:
+			d.reload(config)
+		case <-ctx.Done():
+			return nil
+		case <-d.ending.Done():
+			return nil
+		case err := <-served: // the socket is lost: nobody could ever talk to this daemon again
+			served <- nil
+			return err
+		}
+	}
+}
+
+// StorePath is the job store's file.
+func StorePath(home string) string { return filepath.Join(home, "scu.db") }
+
 // LogsDirectory is where the daemon's and the workers' logs are.
 func LogsDirectory(home string) string { return filepath.Join(home, "logs") }
+
+// LocksDirectory is where each worker holds its job's lock.
+func LocksDirectory(home string) string { return filepath.Join(home, "locks") }
 
 func adaptersDirectory(home string) string { return filepath.Join(home, "adapters") }

@@ -21,6 +21,10 @@ var methods = map[string]call{
 	protocol.MethodJobWait:        decoding((*daemon).waitForJob),
 	protocol.MethodJobCancel:      decoding((*daemon).cancelJob),
 	protocol.MethodJobRetry:       decoding((*daemon).retryJob),
+	protocol.MethodJobPause:       decoding((*daemon).pauseJob),
+	protocol.MethodJobResume:      decoding((*daemon).resumeJob),
+	protocol.MethodJobSetPriority: decoding((*daemon).setPriority),
+	protocol.MethodJobDelete:      decoding((*daemon).deleteJob),
 	protocol.MethodJobMetrics:     decoding((*daemon).jobMetrics),
 	protocol.MethodJobEvents:      decoding((*daemon).jobEvents),
 	protocol.MethodJobLogs:        decoding((*daemon).jobLogs),
@@ -28,8 +32,15 @@ var methods = map[string]call{
 	protocol.MethodJobUnsubscribe: decoding((*daemon).unsubscribe),
 	protocol.MethodAdapterGet:     decoding((*daemon).getAdapter),
 	protocol.MethodAdapterList:    decoding((*daemon).listAdapters),
+	protocol.MethodAdapterDelete:  decoding((*daemon).deleteAdapter),
+	protocol.MethodQueueStatus:    decoding((*daemon).queueStatus),
+	protocol.MethodQueuePause:     decoding((*daemon).pauseQueue),
+	protocol.MethodQueueResume:    decoding((*daemon).resumeQueue),
+	protocol.MethodDeviceList:     decoding((*daemon).listDevices),
+	protocol.MethodUsageList:      decoding((*daemon).listUsage),
 	protocol.MethodDaemonStatus:   decoding((*daemon).status),
 	protocol.MethodDaemonShutdown: decoding((*daemon).shutdown),
+	protocol.MethodDaemonConfig:   decoding((*daemon).showConfig),
 }
 
 // none are the params of a method that takes none.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shannon-labs/scu/daemon/config"
+	"github.com/shannon-labs/scu/daemon/schedule"
 	"github.com/shannon-labs/scu/daemon/supervise"
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/rpc"
@@ -45,30 +48,47 @@ func TestMain(m *testing.M) {
 // fakePlanner accepts everything but data called "bad".
 type fakePlanner struct{}
 
-func (fakePlanner) Prepare(_ context.Context, _ string, spec protocol.JobSpec) (*plan.Prepared, *protocol.Error) {
+func (fakePlanner) Prepare(_ context.Context, _ string, spec protocol.JobSpec, _ string) (*plan.Prepared, *protocol.Error) {
 	if filepath.Base(spec.TrainData) == "bad" {
 		return nil, protocol.NewError(protocol.CodeDatasetInvalid, "row 1 of %s has no usable field", spec.TrainData)
 	}
+	var s script
+	text, err := os.ReadFile(spec.TrainData)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return nil, protocol.NewError(protocol.CodeDatasetInvalid, "%v", err)
+	}
+	parameters := int64(1_000_000)
+	if strings.HasSuffix(spec.BaseModel, "-3B") {
+		parameters = 3_000_000_000
+	}
 	return &plan.Prepared{
 		ModelPath: "/models/" + spec.BaseModel, Config: protocol.SCUConfig{LoraR: 8, GradAccum: 3, TargetModules: []string{"q_proj"}},
-		Reasons: map[string]string{"lora_r": "the default"},
+		Reasons: map[string]string{"lora_r": "the default"}, MemoryBytes: cmp.Or(s.Estimate, 100), Parameters: parameters,
 	}, nil
 }
 
-func (fakePlanner) Estimate(_ context.Context, _ string, _ protocol.JobSpec) (*protocol.Plan, *protocol.Error) {
+func (fakePlanner) Estimate(_ context.Context, _ string, _ protocol.JobSpec, _ string) (*protocol.Plan, *protocol.Error) {
 	return &protocol.Plan{TotalSteps: 77}, nil
 }
 
 func testOptions(home string) Options {
+	settings, err := config.Load(home, nil)
+	if err != nil {
+		panic(err)
+	}
+	settings.Storage.MinFree = 1 << 20
+	settings.Training.RetryBackoff = time.Millisecond
 	return Options{
-		Home: home, Version: "1.2.3", BuildID: "test", Planner: fakePlanner{}, Device: "cpu",
+		Home: home, Version: "1.2.3", BuildID: "test", Planner: fakePlanner{}, Config: settings,
+		Devices: []schedule.Device{{Name: "cpu", Kind: "cpu", Memory: 1 << 30}},
 		Launcher: &supervise.Local{
-			Command: []string{os.Args[0], "fake-worker"}, LogDir: LogsDirectory(home),
-			Env:         []string{"GORACE=atexit_sleep_ms=0"}, // the race detector would make each worker a second slower
-			CancelGrace: 10 * time.Second, TermGrace: time.Second,
+			Command: []string{os.Args[0], "fake-worker"}, LogDir: LogsDirectory(home), LocksDir: LocksDirectory(home),
+			Env: []string{"GORACE=atexit_sleep_ms=0"}, // the race detector would make each worker a second slower
 		},
-		MinFreeBytes: 1 << 20,
-		Logger:       slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
 
@@ -159,12 +179,19 @@ func daemonProcess(t *testing.T, home string) *exec.Cmd {
 
 // script tells the fake worker what to do. It stands in the file that a job names as its training data.
 type script struct {
-	Steps      int    // metrics to send
-	Gate       string // a fifo to open before the end: the test lets the worker go on by opening it too
-	Forget     bool   // ignore the gate and wait until told to stop
-	NeedsParts int    // in fewer, it dies for want of memory after two steps
-	FailFirst  bool   // without a step told by an earlier attempt, fail
-	End        string // see fakeWorker; empty means done
+	Steps           int    // metrics to send
+	CheckpointEvery int    // steps; 0 means only when it is paused
+	Estimate        int64  // of the memory that the job takes; 0 means 100 bytes
+	Memory          int64  // told after the first step; 0 means that nothing is
+	Gate            string // a fifo to open before the end: the test lets the worker go on by opening it too
+	Forget          bool   // wait before the end until told to stop
+	StandAt         int    // the job's first worker waits after this step until told to stop
+	DeafToPause     bool   // only a cancel ends it
+	NeedsParts      int    // in fewer, it dies for want of memory after two steps
+	CrashAt         []int  // the steps after which the job's first, second … worker dies
+	DiskFullAt      int    // the step after which the job's first worker finds no room on the disk
+	FailFirst       bool   // without a step told by an earlier attempt, fail
+	End             string // see fake.end; empty means done
 }
 
 // spec writes a script and returns a job that runs it.
@@ -281,6 +308,16 @@ func allEvents(t *testing.T, client *rpc.Client, id string) []protocol.JobEvent 
 	}
 }
 
+// wantSays checks that a text says what it must.
+func wantSays(t *testing.T, text string, says ...string) {
+	t.Helper()
+	for _, part := range says {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q does not say %q", text, part)
+		}
+	}
+}
+
 // wantCode checks that an error is a refusal of a kind that says what it must.
 func wantCode(t *testing.T, err error, code protocol.ErrorCode, says ...string) {
 	t.Helper()
@@ -289,9 +326,5 @@ func wantCode(t *testing.T, err error, code protocol.ErrorCode, says ...string) 
 		t.Errorf("got error %v, want code %s", err, code)
 		return
 	}
-	for _, part := range says {
-		if !strings.Contains(refused.Error(), part) {
-			t.Errorf("error %q does not say %q", refused, part)
-		}
-	}
+	wantSays(t, refused.Error(), says...)
 }

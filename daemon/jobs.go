@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/protocol"
@@ -31,15 +32,28 @@ func (d *daemon) findJob(ctx context.Context, idOrName string) (*store.Record, e
 // statusOf adds to a job's status what the store does not know.
 func (d *daemon) statusOf(record *store.Record) protocol.TrainingStatus {
 	status := record.Job.TrainingStatus
-	if status.Status == protocol.StatusFailed {
+	switch status.Status {
+	case protocol.StatusFailed, protocol.StatusPaused:
 		status.ResumableFrom = d.resumableFrom(status.JobID)
-	}
-	if status.Status == protocol.StatusQueued {
-		if position := d.queuePosition(status.JobID); position > 0 {
-			status.QueuePosition = &position
-		}
+	case protocol.StatusRunning:
+		status.Waiting = d.whyStanding()
+	case protocol.StatusQueued:
+		d.addQueue(&status)
 	}
 	return status
+}
+
+// addQueue says where a queued job stands, and why it does not run unless the store says so.
+func (d *daemon) addQueue(status *protocol.TrainingStatus) {
+	d.mu.Lock()
+	position := d.queue.Position(status.JobID, time.Now())
+	d.mu.Unlock()
+	if position > 0 {
+		status.QueuePosition = &position
+	}
+	if status.Waiting == nil || status.Waiting.Until != nil && status.Waiting.Until.Before(time.Now()) {
+		status.Waiting = d.whyWaiting(status.JobID)
+	}
 }
 
 // jobOf adds the log lines and the adapter as well.
@@ -54,7 +68,8 @@ func (d *daemon) jobOf(ctx context.Context, record *store.Record) (*protocol.Job
 		job.Logs = append(job.Logs, message.Message)
 	}
 	if job.Status == protocol.StatusCompleted {
-		if job.Adapter, err = d.store.AdapterOf(ctx, job.JobID); err != nil {
+		job.Adapter, err = d.store.AdapterOf(ctx, job.JobID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) { // somebody may have deleted it
 			return nil, err
 		}
 	}

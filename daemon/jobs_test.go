@@ -257,7 +257,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	t.Parallel()
 	const clients, each = 32, 3
 	o := testOptions(shortHome(t))
-	o.MaxConcurrent = 4
+	o.Config.Training.MaxConcurrentJobs = 4
 	startDaemon(t, o)
 	connections := make([]*rpc.Client, clients)
 	for i := range connections {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -51,11 +52,11 @@ func TestDaemonKilledAndRestarted(t *testing.T) {
 	client := connect(t, home)
 	before := client.Server().Server.InstanceID
 	done := mustWait(t, client, mustCreate(t, client, spec(t, script{Steps: 5})).JobID)
-	runningSpec := spec(t, script{Steps: 40, Forget: true})
+	runningSpec := spec(t, script{Steps: 60, StandAt: 45, CheckpointEvery: 20})
 	running := mustCreate(t, client, runningSpec)
 	waitingSpec := spec(t, script{Steps: 2})
 	waiting := mustCreate(t, client, waitingSpec)
-	awaitStep(t, client, running.JobID, 40)
+	awaitStep(t, client, running.JobID, 45)
 	eventsBefore := allEvents(t, client, running.JobID)
 	awaitWorkerEnd := watchProcess(t, starts(t, runningSpec)[0])
 	if err := os.Mkdir(filepath.Join(home, "adapters", ".tmp-stray"), 0o700); err != nil {
@@ -76,21 +77,23 @@ func TestDaemonKilledAndRestarted(t *testing.T) {
 	if job := mustWait(t, client, done.JobID); job.Status != protocol.StatusCompleted || job.Adapter == nil {
 		t.Errorf("the completed job is %+v", job.TrainingStatus)
 	}
-	lost := mustWait(t, client, running.JobID)
-	if lost.Status != protocol.StatusFailed || !lost.Error.Retryable {
-		t.Errorf("the running job is %+v", lost.TrainingStatus)
+	resumed := mustWait(t, client, running.JobID)
+	if resumed.Status != protocol.StatusCompleted || resumed.Attempts != 2 {
+		t.Errorf("the running job is %+v", resumed.TrainingStatus)
 	}
-	wantCode(t, lost.Error, protocol.CodeWorkerCrashed, "the daemon stopped while the job was at step 40", "scu retry", running.JobID)
 	if job := mustWait(t, client, waiting.JobID); job.Status != protocol.StatusCompleted || job.Step != 2 {
 		t.Errorf("the waiting job is %+v", job.TrainingStatus)
 	}
-	if a, b := starts(t, runningSpec), starts(t, waitingSpec); len(a) != 1 || len(b) != 1 {
-		t.Errorf("runners: %v and %v, want one each", a, b)
+	if a, b := starts(t, runningSpec), starts(t, waitingSpec); len(a) != 2 || len(b) != 1 {
+		t.Errorf("runners: %v and %v, want two, one after the other, and one", a, b)
 	}
 	eventsAfter := allEvents(t, client, running.JobID)
-	if len(eventsAfter) != len(eventsBefore)+1 || eventsAfter[len(eventsBefore)].Status.Status != protocol.StatusFailed {
-		t.Errorf("%d events before, %d after; the last is %+v", len(eventsBefore), len(eventsAfter), eventsAfter[len(eventsAfter)-1])
+	if !slices.EqualFunc(eventsBefore, eventsAfter[:len(eventsBefore)], func(a, b protocol.JobEvent) bool { return a.Cursor == b.Cursor && a.Type == b.Type }) {
+		t.Errorf("%d events before are not the first of %d after", len(eventsBefore), len(eventsAfter))
 	}
+	told := eventsAfter[len(eventsBefore)]
+	wantSays(t, told.Message, "the daemon stopped while the job was at step 45; it goes on from the checkpoint of step 40")
+	wantStepsOnce(t, eventsAfter, 60)
 	left, err := filepath.Glob(filepath.Join(home, "adapters", ".tmp-*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("unfinished adapters are left: %v, %v", left, err)
@@ -108,11 +111,11 @@ func TestRecoveryOfEveryLivingState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{"job-told-to-stop", "job-almost-done"} {
-		if _, _, err := jobs.CreateJob(t.Context(), store.NewJob{ID: id, Name: id, Spec: spec(t, script{})}); err != nil {
+	for _, id := range []string{"job-told-to-stop", "job-told-to-pause", "job-almost-done"} {
+		if _, _, err := jobs.CreateJob(t.Context(), store.NewJob{ID: id, Name: id, Owner: localOwner, Device: "cpu", Spec: spec(t, script{})}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := jobs.StartJob(t.Context(), id, "adapter-of-"+id); err != nil {
+		if _, err := jobs.StartJob(t.Context(), id, store.Start{AdapterID: "adapter-of-" + id, Device: "cpu"}); err != nil {
 			t.Fatal(err)
 		}
 		// The worker has renamed its directory, and the daemon died before it could write the row.
@@ -123,18 +126,25 @@ func TestRecoveryOfEveryLivingState(t *testing.T) {
 	if _, err := jobs.RequestCancel(t.Context(), "job-told-to-stop", protocol.NewError(protocol.CodeCancelled, "enough")); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := jobs.RequestPause(t.Context(), "job-told-to-pause", protocol.Waiting{Reason: protocol.WaitUser, Message: "a pause"}); err != nil {
+		t.Fatal(err)
+	}
 	if err := jobs.Close(); err != nil {
 		t.Fatal(err)
 	}
 	startDaemon(t, testOptions(home))
 	client := connect(t, home)
+	if job, err := client.Job(t.Context(), "job-told-to-pause"); err != nil || job.Status != protocol.StatusPaused || job.Waiting == nil || job.Waiting.Message != "a pause" {
+		t.Errorf("the job that was told to pause is %+v, %v", job, err)
+	}
 	if job := mustWait(t, client, "job-told-to-stop"); job.Status != protocol.StatusCancelled || job.Error.Code != protocol.CodeCancelled {
 		t.Errorf("the job that was told to stop is %+v", job.TrainingStatus)
 	}
-	if job := mustWait(t, client, "job-almost-done"); job.Status != protocol.StatusFailed || job.Error.Code != protocol.CodeWorkerCrashed {
-		t.Errorf("the job without daemon is %+v", job.TrainingStatus)
+	done := mustWait(t, client, "job-almost-done")
+	if done.Status != protocol.StatusCompleted || done.Attempts != 2 {
+		t.Fatalf("the job without daemon is %+v", done.TrainingStatus)
 	}
-	if left, err := os.ReadDir(filepath.Join(home, "adapters")); err != nil || len(left) != 0 {
+	if left, err := os.ReadDir(filepath.Join(home, "adapters")); err != nil || len(left) != 1 || left[0].Name() != done.Adapter.ID {
 		t.Errorf("directories without a row are left: %v, %v", left, err)
 	}
 }
@@ -145,7 +155,7 @@ func TestEndStopsWorkersAndKeepsTheQueue(t *testing.T) {
 		"its context ends": func(t *testing.T, d *testDaemon, _ *rpc.Client) {},
 		"shutdown now": func(t *testing.T, d *testDaemon, client *rpc.Client) {
 			result, err := client.Shutdown(t.Context(), "now")
-			if err != nil || len(result.WaitingFor) != 2 {
+			if err != nil || len(result.WaitingFor) != 1 {
 				t.Errorf("shutdown gave %+v, %v", result, err)
 			}
 			if err := d.wait(); err != nil {
@@ -156,7 +166,7 @@ func TestEndStopsWorkersAndKeepsTheQueue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, client := startAndConnect(t)
-			runningSpec := spec(t, script{Steps: 1, Forget: true})
+			runningSpec := spec(t, script{Steps: 2, StandAt: 1})
 			running := mustCreate(t, client, runningSpec)
 			awaitStep(t, client, running.JobID, 1)
 			waiting := mustCreate(t, client, spec(t, script{}))
@@ -170,17 +180,16 @@ func TestEndStopsWorkersAndKeepsTheQueue(t *testing.T) {
 				t.Fatal(err)
 			}
 			awaitWorkerEnd()
-			if _, ended := read(t, follower, follower.Result.Cursor, never); !ended {
-				t.Error("the follower did not see the job's end")
-			}
+			read(t, follower, follower.Result.Cursor, func(e protocol.JobEvent) bool { // fails unless it is seen
+				return e.Status != nil && e.Status.Status == protocol.StatusQueued
+			})
 
 			startDaemon(t, testOptions(d.home))
 			again := connect(t, d.home)
-			stopped := mustWait(t, again, running.JobID)
-			if stopped.Status != protocol.StatusCancelled || !stopped.Error.Retryable {
-				t.Errorf("the running job is %+v", stopped.TrainingStatus)
+			if done := mustWait(t, again, running.JobID); done.Status != protocol.StatusCompleted || done.Attempts != 2 {
+				t.Errorf("the running job is %+v", done.TrainingStatus)
 			}
-			wantCode(t, stopped.Error, protocol.CodeCancelled, "the daemon was stopped")
+			wantStepsOnce(t, allEvents(t, again, running.JobID), 2)
 			if job := mustWait(t, again, waiting.JobID); job.Status != protocol.StatusCompleted {
 				t.Errorf("the waiting job is %+v", job.TrainingStatus)
 			}
@@ -248,31 +257,6 @@ func TestUnusableStoreIsExplained(t *testing.T) {
 	if err := Run(t.Context(), testOptions(home)); !errors.Is(err, store.ErrDamaged) {
 		t.Errorf("the first failure did not let go of the home: %v", err)
 	}
-}
-
-func TestTooLittleDisk(t *testing.T) {
-	t.Parallel()
-	o := testOptions(shortHome(t))
-	o.MinFreeBytes = 1 << 62
-	jobs, err := store.Open(t.Context(), filepath.Join(o.Home, "scu.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := jobs.CreateJob(t.Context(), store.NewJob{ID: "job-old", Name: "old", Spec: spec(t, script{})}); err != nil {
-		t.Fatal(err)
-	}
-	if err := jobs.Close(); err != nil {
-		t.Fatal(err)
-	}
-	startDaemon(t, o)
-	client := connect(t, o.Home)
-	_, err = client.CreateJob(t.Context(), spec(t, script{}))
-	wantCode(t, err, protocol.CodeOutOfDisk, "MB free", "a job needs 4611686018427 MB")
-	job := mustWait(t, client, "job-old")
-	if job.Status != protocol.StatusFailed || job.StartedAt != nil {
-		t.Errorf("the queued job is %+v", job.TrainingStatus)
-	}
-	wantCode(t, job.Error, protocol.CodeOutOfDisk, "MB free")
 }
 
 func TestClientThatVanishesLeavesNothing(t *testing.T) {

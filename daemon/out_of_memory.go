@@ -26,8 +26,8 @@ func (d *daemon) work(r *run, record *store.Record) supervise.Outcome {
 		if outcome.Kind != supervise.OutOfMemory {
 			return outcome
 		}
-		if r.stopReason() != nil {
-			return supervise.Outcome{Kind: supervise.Cancelled}
+		if r.how().verdict != goOn {
+			return supervise.Outcome{Kind: supervise.Paused} // what the verdict says comes of it
 		}
 		now, err := d.store.Job(context.Background(), r.jobID)
 		if err != nil {
@@ -50,13 +50,10 @@ func (d *daemon) work(r *run, record *store.Record) supervise.Outcome {
 
 // tellDeath tells of a worker that died because memory ran out, and of what follows.
 func (d *daemon) tellDeath(r *run, record *store.Record, outcome supervise.Outcome) error {
-	next := "another one begins anew with less at once"
-	if step := d.resumableFrom(r.jobID); step != nil {
-		next = fmt.Sprintf("another one goes on from the checkpoint of step %d with less at once", *step)
-	}
-	message := fmt.Sprintf("after step %d %s; %s", record.Job.Step, outcome.Error.Message, next)
+	message := fmt.Sprintf("after step %d %s; another one %s with less at once", record.Job.Step, outcome.Error.Message, d.howItGoesOn(r.jobID))
 	d.logger.Warn("a worker ran out of memory", "job", r.jobID, "name", record.Job.Name, "step", record.Job.Step, "error", outcome.Error.Message)
-	return d.record(r, []frame.Event{{Log: &frame.Log{Message: message, Warning: true}}})
+	warning := frame.Event{Log: &frame.Log{Message: clipMessage(message), Warning: true}}
+	return d.persistFor(r, func(ctx context.Context) error { return d.store.RecordFrames(ctx, r.jobID, []frame.Event{warning}) })
 }
 
 // fitOf is how the last worker of a job made it fit the memory, as the plan that it told says. Its accumulation is longer

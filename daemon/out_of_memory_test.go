@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,42 +87,50 @@ type dyingLauncher struct {
 	starts []frame.Start
 }
 
-func (l *dyingLauncher) Launch(_ context.Context, start frame.Start) (supervise.Worker, error) {
+func (l *dyingLauncher) Launch(context.Context, supervise.Order) (supervise.Process, error) {
+	ours, theirs := net.Pipe()
+	p := &dyingProcess{stream: ours, dead: make(chan struct{})}
+	go func() {
+		defer close(p.dead)
+		defer theirs.Close()
+		l.live(frame.NewReader(theirs), frame.NewWriter(theirs))
+	}()
+	return p, nil
+}
+
+// live is a worker's life up to its death.
+func (l *dyingLauncher) live(orders *frame.Reader, events *frame.Writer) {
+	var order frame.Order
+	if orders.Read(&order) != nil {
+		return
+	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.starts = append(l.starts, start)
-	w := &dyingWorker{events: make(chan frame.Event, 1), dead: make(chan struct{})}
-	if accumulation := l.fit(len(l.starts)); accumulation != nil {
-		config := start.Config
+	l.starts = append(l.starts, *order.Start)
+	accumulation := l.fit(len(l.starts))
+	l.mu.Unlock()
+	said := frame.Event{Phase: &frame.Phase{Phase: protocol.PhaseLoading}}
+	if accumulation != nil {
+		config := order.Start.Config
 		config.GradAccum = *accumulation
-		w.events <- frame.Event{Plan: &protocol.Plan{Config: config}}
-	} else {
-		w.events <- frame.Event{Phase: &frame.Phase{Phase: protocol.PhaseLoading}}
+		said = frame.Event{Plan: &protocol.Plan{Config: config}}
 	}
-	if !l.held {
-		w.Cancel("")
+	if events.Write(&said) == nil && l.held {
+		_ = orders.Read(&order)
 	}
-	return w, nil
 }
 
-type dyingWorker struct {
-	events chan frame.Event
+type dyingProcess struct {
+	stream net.Conn
 	dead   chan struct{}
-	once   sync.Once
 }
 
-func (w *dyingWorker) Events() <-chan frame.Event { return w.events }
+func (p *dyingProcess) Stream() net.Conn { return p.stream }
+func (p *dyingProcess) Terminate()       {}
+func (p *dyingProcess) Kill()            {}
 
-func (w *dyingWorker) Cancel(string) {
-	w.once.Do(func() {
-		close(w.events)
-		close(w.dead)
-	})
-}
-
-func (w *dyingWorker) Wait() supervise.Outcome {
-	<-w.dead
-	return supervise.Outcome{Kind: supervise.OutOfMemory, Error: protocol.NewError(protocol.CodeOutOfMemory, "memory ran out").WithHint("a hint")}
+func (p *dyingProcess) Wait() supervise.Exit {
+	<-p.dead
+	return supervise.Exit{Code: 2, MemoryLine: "memory ran out"}
 }
 
 // startDying starts a daemon whose workers die.
@@ -150,7 +159,7 @@ func TestWorkersThatDoNotGetSmallerAreNotStartedForEver(t *testing.T) {
 			d, s := startDying(t, l)
 			client := connect(t, d.home)
 			failed := mustWait(t, client, mustCreate(t, client, s).JobID)
-			if failed.Status != protocol.StatusFailed || failed.Error.Code != protocol.CodeOutOfMemory || failed.Error.Hint != "a hint" {
+			if failed.Status != protocol.StatusFailed || failed.Error.Code != protocol.CodeOutOfMemory {
 				t.Errorf("ended as %+v, %v", failed.TrainingStatus, failed.Error)
 			}
 			if len(l.starts) != c.workers {

@@ -4,49 +4,71 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/shannon-labs/scu/daemon/schedule"
 	"github.com/shannon-labs/scu/daemon/store"
+	"github.com/shannon-labs/scu/daemon/supervise"
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/protocol/frame"
 )
 
 // recover brings the store and the home to a state that this daemon can go on from, after one that may have died at any
-// moment. No worker of that one lives any more (package supervise sees to it), so a job that is stored as running has
-// lost its worker, and a directory that it has left is not an adapter.
+// moment. First it makes sure that no worker of that one lives any more. Then a job that is stored as running has lost its
+// worker and waits for another, and a directory that it has left is not an adapter.
 func (d *daemon) recover(ctx context.Context) error {
+	reaped, err := supervise.ReapOrphans(ctx, LocksDirectory(d.options.Home))
+	if err != nil {
+		return fmt.Errorf("end the workers of the daemon before this one: %w", err)
+	}
+	if len(reaped) > 0 {
+		d.logger.Warn("ended workers that had lost their daemon", "jobs", reaped)
+	}
 	if err := removeTemporary(adaptersDirectory(d.options.Home), ".tmp-*"); err != nil {
 		return fmt.Errorf("remove unfinished adapters: %w", err)
 	}
+	d.leftovers = d.findFiles()
+	paused, err := d.store.QueuePaused(ctx)
+	if err != nil {
+		return err
+	}
+	d.queue.Pause(paused)
 	living, err := d.store.Living(ctx)
 	if err != nil {
 		return err
 	}
 	for _, record := range living {
-		if record.Job.Status == protocol.StatusQueued {
-			d.queue.Add(schedule.Entry{JobID: record.Job.JobID, Priority: record.Job.Spec.Priority, Sequence: record.Sequence})
-			continue
+		if record.Job.Status == protocol.StatusRunning {
+			jobID := record.Job.JobID
+			if record, err = d.takeOrphan(ctx, record); err != nil {
+				return fmt.Errorf("tidy up after job %s: %w", jobID, err)
+			}
 		}
-		if err := d.endOrphan(ctx, record); err != nil {
-			return fmt.Errorf("tidy up after job %s: %w", record.Job.JobID, err)
-		}
+		d.takeUp(record)
 	}
 	return nil
 }
 
-// endOrphan gives a job that has lost its daemon a final state.
-func (d *daemon) endOrphan(ctx context.Context, record *store.Record) error {
+// takeUp does what the state of a job that does not run asks for: it may have been cancelled while it was to be queued.
+func (d *daemon) takeUp(record *store.Record) {
+	job := &record.Job
+	switch {
+	case job.Status == protocol.StatusQueued:
+		d.enqueue(record)
+	case job.Status == protocol.StatusPaused && job.Waiting != nil && job.Waiting.Reason == protocol.WaitDisk:
+		d.awaitDisk(job.JobID, 0)
+	case job.Status == protocol.StatusCancelled:
+		d.removeCheckpoints(job.JobID)
+	}
+}
+
+// takeOrphan takes a job that has lost its daemon to the state that its run would have led to.
+func (d *daemon) takeOrphan(ctx context.Context, record *store.Record) (*store.Record, error) {
 	job := &record.Job
 	if err := d.removeAdapter(record.AdapterID); err != nil {
-		return err
+		return nil, err
 	}
-	if record.CancelRequested {
-		reason := protocol.NewError(protocol.CodeCancelled, "cancelled, and the daemon stopped before the worker did")
-		_, err := d.store.CancelJob(ctx, job.JobID, reason)
-		return err
-	}
-	reason := protocol.NewError(protocol.CodeWorkerCrashed, "the daemon stopped while the job was at step %d", job.Step).
-		WithHint("go on from its last checkpoint with: scu retry %s", job.JobID)
-	reason.Retryable = true
 	d.logger.Warn("job lost its daemon", "job", job.JobID, "name", job.Name, "step", job.Step)
-	_, err := d.store.FailJob(ctx, job.JobID, reason)
-	return err
+	message := fmt.Sprintf("the daemon stopped while the job was at step %d; it %s", job.Step, d.howItGoesOn(job.JobID))
+	if err := d.store.RecordFrames(ctx, job.JobID, []frame.Event{{Log: &frame.Log{Message: message}}}); err != nil {
+		return nil, err
+	}
+	return d.store.RequeueJob(ctx, job.JobID, store.Requeue{}) // or what was asked for while it ran
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/shannon-labs/scu/daemon/schedule"
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/protocol"
 )
@@ -14,6 +15,7 @@ func refusal(err error) error {
 	var moved *store.TransitionError
 	var taken *store.NameTakenError
 	var reused *store.RequestReusedError
+	var full *schedule.QueueFullError
 	switch {
 	case errors.As(err, &moved):
 		return overtaken(moved)
@@ -23,6 +25,11 @@ func refusal(err error) error {
 	case errors.As(err, &reused):
 		return protocol.NewError(protocol.CodeConflict, "request_id %q was used for job %s, which has another specification", reused.RequestID, reused.JobID).
 			WithHint("use a new request_id for a new job")
+	case errors.As(err, &full):
+		refused := protocol.NewError(protocol.CodeQueueFull, "the queue is full: %d jobs wait, and training.max_queued_jobs is %d", full.Queued, full.Limit).
+			WithHint("wait until one of them runs, or cancel one, then submit the job again; see them with: scu queue")
+		refused.Retryable = true
+		return refused
 	case errors.Is(err, store.ErrDiskFull):
 		full := protocol.NewError(protocol.CodeOutOfDisk, "the job store cannot be written: the disk is full").
 			WithHint("free some space and try again")
@@ -39,11 +46,26 @@ func overtaken(moved *store.TransitionError) *protocol.Error {
 	switch moved.To {
 	case protocol.StatusCancelled:
 		return protocol.NewError(protocol.CodeConflict, "job %s is %s already, so there is nothing to cancel", moved.JobID, moved.From)
+	case protocol.StatusPaused:
+		return protocol.NewError(protocol.CodeConflict, "job %s is %s, so there is nothing to pause", moved.JobID, moved.From)
 	case protocol.StatusQueued:
-		return protocol.NewError(protocol.CodeConflict, "job %s is %s; only a failed or a cancelled job can be tried again", moved.JobID, moved.From).
-			WithHint("submit a new job with: scu train")
+		return cannotQueue(moved)
 	}
 	return protocol.NewError(protocol.CodeConflict, "job %s is %s and cannot become %s", moved.JobID, moved.From, moved.To)
+}
+
+// cannotQueue says what brings a job into the queue, if anything does.
+func cannotQueue(moved *store.TransitionError) *protocol.Error {
+	refused := protocol.NewError(protocol.CodeConflict, "job %s is %s; a failed or a cancelled job can be tried again, and a paused one resumed", moved.JobID, moved.From)
+	switch moved.From {
+	case protocol.StatusPaused:
+		return refused.WithHint("go on with: scu resume %s", moved.JobID)
+	case protocol.StatusFailed, protocol.StatusCancelled:
+		return refused.WithHint("try it again with: scu retry %s", moved.JobID)
+	case protocol.StatusCompleted:
+		return refused.WithHint("submit a new job with: scu train")
+	}
+	return refused
 }
 
 // asProtocolError is what a job's error column can hold.

@@ -47,7 +47,7 @@ func TestAFailedJobGoesOnUnderItsName(t *testing.T) {
 		t.Errorf("%d steps told, checkpoints: %v", steps, err)
 	}
 	_, err = client.Retry(t.Context(), failed.JobID)
-	wantCode(t, err, protocol.CodeConflict, "only a failed or a cancelled job")
+	wantCode(t, err, protocol.CodeConflict, "is completed", "scu train")
 }
 
 func TestARetryNeedsItsName(t *testing.T) {

@@ -18,14 +18,15 @@ func (d *daemon) adapterPath(adapterID string) string {
 	return filepath.Join(adaptersDirectory(d.options.Home), adapterID)
 }
 
-// settle takes a running job to the final state that its worker's end means. An adapter's row is written only after its
-// directory was seen, and a job without adapter leaves no directory.
+// settle takes a running job to the state that its worker's end and the verdict on its run mean. An adapter's row is
+// written only after its directory was seen, and a job without adapter leaves no directory.
 func (d *daemon) settle(r *run, record *store.Record, outcome supervise.Outcome) {
-	if outcome.Kind == supervise.Done {
+	if outcome.Kind == supervise.Done { // whatever the verdict: it came too late
 		failure := d.checkAdapter(record.AdapterID, outcome.Done)
 		if failure == nil {
-			d.complete(r.jobID, record.AdapterID, outcome.Done)
-			d.removeCheckpoints(r.jobID)
+			if d.complete(r.jobID, record.AdapterID, outcome.Done) {
+				d.removeCheckpoints(r.jobID)
+			}
 			return
 		}
 		outcome = supervise.Outcome{Kind: supervise.Failed, Error: failure}
@@ -33,19 +34,55 @@ func (d *daemon) settle(r *run, record *store.Record, outcome supervise.Outcome)
 	if err := d.removeAdapter(record.AdapterID); err != nil {
 		d.logger.Error("cannot remove an unfinished adapter", "job", r.jobID, "error", err)
 	}
-	if outcome.Kind == supervise.Cancelled && !r.stopReason().Retryable { // not when only the daemon was stopped
-		d.removeCheckpoints(r.jobID)
-	}
-	d.finish(r.jobID, func(ctx context.Context) (*store.Record, error) {
-		if outcome.Kind == supervise.Cancelled {
-			return d.store.CancelJob(ctx, r.jobID, r.stopReason())
-		}
-		return d.store.FailJob(ctx, r.jobID, outcome.Error)
-	})
+	d.conclude(r, outcome)
 }
 
-func (d *daemon) complete(jobID, adapterID string, done *frame.Done) {
-	d.finish(jobID, func(ctx context.Context) (*store.Record, error) {
+// conclude makes the transition of a run that has made no adapter. What the worker itself said of its failure counts more
+// than a verdict that only puts the job off.
+func (d *daemon) conclude(r *run, outcome supervise.Outcome) {
+	how := r.how()
+	switch {
+	case how.verdict == cancel:
+		d.leave(r, func(ctx context.Context) (*store.Record, error) { return d.store.CancelJob(ctx, r.jobID, how.reason) })
+	case how.verdict == fail:
+		d.fail(r, how.reason)
+	case outcome.Kind == supervise.Failed && outcome.Error.Code == protocol.CodeOutOfDisk && outcome.Error.Retryable:
+		d.pauseForDisk(r, outcome.Error)
+	case outcome.Kind == supervise.Failed, outcome.Kind == supervise.OutOfMemory:
+		d.fail(r, outcome.Error)
+	case how.verdict == pause && how.waiting.Reason == protocol.WaitDisk:
+		d.pauseForDisk(r, nil)
+	case how.verdict == pause:
+		d.leave(r, func(ctx context.Context) (*store.Record, error) { return d.store.PauseJob(ctx, r.jobID, *how.waiting) })
+	case how.verdict == requeue, outcome.Kind == supervise.Paused:
+		d.requeue(r, store.Requeue{})
+	default:
+		d.afterCrash(r, outcome)
+	}
+}
+
+func (d *daemon) fail(r *run, reason *protocol.Error) {
+	d.leave(r, func(ctx context.Context) (*store.Record, error) { return d.store.FailJob(ctx, r.jobID, reason) })
+}
+
+func (d *daemon) requeue(r *run, q store.Requeue) {
+	d.leave(r, func(ctx context.Context) (*store.Record, error) { return d.store.RequeueJob(ctx, r.jobID, q) })
+}
+
+// leave makes a transition out of running, and does what the state asks for that it led to: the store remembers what was
+// asked for last, which may not be what this run was stopped for.
+func (d *daemon) leave(r *run, transition func(context.Context) (*store.Record, error)) {
+	var record *store.Record
+	if d.finish(r.jobID, func(ctx context.Context) (_ *store.Record, err error) {
+		record, err = transition(ctx)
+		return record, err
+	}) {
+		d.takeUp(record)
+	}
+}
+
+func (d *daemon) complete(jobID, adapterID string, done *frame.Done) bool {
+	return d.finish(jobID, func(ctx context.Context) (*store.Record, error) {
 		record, err := d.store.Job(ctx, jobID) // with the configuration that the worker's plan has completed
 		if err != nil {
 			return nil, err
@@ -56,13 +93,6 @@ func (d *daemon) complete(jobID, adapterID string, done *frame.Done) {
 			AdapterFiles: done.Files, SizeBytes: done.SizeBytes, SHA256: done.SHA256,
 		})
 	})
-}
-
-// removeCheckpoints gives back the space of what nobody will go on from.
-func (d *daemon) removeCheckpoints(jobID string) {
-	if err := os.RemoveAll(d.checkpointsPath(jobID)); err != nil {
-		d.logger.Error("cannot remove checkpoints", "job", jobID, "error", err)
-	}
 }
 
 // checkAdapter holds a worker's last word against what is on disk.

@@ -28,7 +28,7 @@ func (d *daemon) waitForJob(ctx context.Context, _ *rpc.Session, params *protoco
 		waiting, cancel = context.WithTimeout(ctx, time.Duration(params.TimeoutSeconds*float64(time.Second)))
 		defer cancel()
 	}
-	record, err = d.awaitFinal(waiting, jobID)
+	record, err = d.awaitState(waiting, jobID, protocol.Status.Final)
 	timeIsOver := err != nil && waiting.Err() != nil && ctx.Err() == nil
 	if timeIsOver {
 		record, err = d.store.Job(ctx, jobID)
@@ -43,14 +43,14 @@ func (d *daemon) waitForJob(ctx context.Context, _ *rpc.Session, params *protoco
 	return &protocol.WaitResult{Job: *job, TimedOut: !job.Status.Final()}, nil
 }
 
-// awaitFinal returns the job when it is in a final state, or an error when ctx or the daemon ends.
-func (d *daemon) awaitFinal(ctx context.Context, jobID string) (*store.Record, error) {
+// awaitState returns the job when it is in a state that fits, or an error when ctx or the daemon ends.
+func (d *daemon) awaitState(ctx context.Context, jobID string, fits func(protocol.Status) bool) (*store.Record, error) {
 	watch := d.hub.watch(jobID)
 	defer watch.stop()
 	for over := false; ; {
 		record, err := d.store.Job(ctx, jobID)
 		switch {
-		case err != nil || record.Job.Status.Final():
+		case err != nil || fits(record.Job.Status):
 			return record, err
 		case over:
 			return nil, stillLiving(&record.Job.TrainingStatus)
@@ -76,18 +76,19 @@ func (d *daemon) cancelJob(ctx context.Context, session *rpc.Session, params *pr
 	reason := protocol.NewError(protocol.CodeCancelled, "cancelled by %s", session.Client().Name)
 	if record, err = d.store.RequestCancel(ctx, jobID, reason); err != nil {
 		if errors.Is(err, store.ErrDiskFull) { // the wish cannot be kept, but the worker can be stopped
-			d.stopRun(jobID, reason)
+			d.stopRun(jobID, toCancel(reason))
 		}
 		return nil, err
 	}
-	if !d.stopRun(jobID, reason) && !record.Job.Status.Final() {
+	d.forgetDiskPause(jobID)
+	if !d.stopRun(jobID, toCancel(reason)) && !record.Job.Status.Final() {
 		// Its run has just ended, and then this is refused; or its end could not be stored, and then this is it.
 		var ended *store.TransitionError
 		if _, err := d.store.CancelJob(ctx, jobID, reason); err != nil && !errors.As(err, &ended) {
 			return nil, err
 		}
 	}
-	if record, err = d.awaitFinal(ctx, jobID); err != nil {
+	if record, err = d.awaitState(ctx, jobID, protocol.Status.Final); err != nil {
 		return nil, err
 	}
 	status := d.statusOf(record)

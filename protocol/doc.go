@@ -31,6 +31,10 @@ const (
 	MethodJobWait        = "job/wait"
 	MethodJobCancel      = "job/cancel"
 	MethodJobRetry       = "job/retry"
+	MethodJobPause       = "job/pause"
+	MethodJobResume      = "job/resume"
+	MethodJobSetPriority = "job/set_priority"
+	MethodJobDelete      = "job/delete"
 	MethodJobMetrics     = "job/metrics"
 	MethodJobEvents      = "job/events"
 	MethodJobLogs        = "job/logs"
@@ -38,8 +42,15 @@ const (
 	MethodJobUnsubscribe = "job/unsubscribe"
 	MethodAdapterList    = "adapter/list"
 	MethodAdapterGet     = "adapter/get"
+	MethodAdapterDelete  = "adapter/delete"
+	MethodQueueStatus    = "queue/status"
+	MethodQueuePause     = "queue/pause"
+	MethodQueueResume    = "queue/resume"
+	MethodDeviceList     = "device/list"
+	MethodUsageList      = "usage/list"
 	MethodDaemonStatus   = "daemon/status"
 	MethodDaemonShutdown = "daemon/shutdown"
+	MethodDaemonConfig   = "daemon/config"
 )
 
 // The notifications. CancelRequest goes from client to daemon and ends a call, never a job.

@@ -31,6 +31,8 @@ const (
 	CodeWorkerCrashed    ErrorCode = "worker_crashed"
 	CodeTimeLimit        ErrorCode = "time_limit"
 	CodeQuotaExceeded    ErrorCode = "quota_exceeded"
+	CodeQueueFull        ErrorCode = "queue_full"
+	CodeNotAllowed       ErrorCode = "not_allowed"
 	CodeUploadFailed     ErrorCode = "upload_failed"
 	CodeCancelled        ErrorCode = "cancelled"
 	CodeNotFound         ErrorCode = "not_found"

@@ -53,7 +53,8 @@ type JobSpec struct {
 	Preset          string         `json:"preset,omitempty"`
 	InitAdapter     string         `json:"init_adapter,omitempty"`     // a PEFT directory to go on from
 	ConfigOverrides map[string]any `json:"config_overrides,omitempty"` // keys of SCUConfig
-	Priority        int            `json:"priority,omitempty"`         // higher runs first
+	Priority        int            `json:"priority,omitempty"`         // -100 to 100; higher runs first
+	Device          string         `json:"device,omitempty"`           // a kind such as cuda, or one device such as cuda:1; none: the first kind that is configured
 	Tags            []string       `json:"tags,omitempty"`
 	AutoUpload      bool           `json:"auto_upload,omitempty"`
 	RequestID       string         `json:"request_id,omitempty"` // the same one again returns the same job
@@ -76,9 +77,35 @@ type TrainingStatus struct {
 	Metrics         *TrainingMetrics `json:"metrics,omitempty"` // the latest step's
 	Logs            []string         `json:"logs,omitempty"`    // the last few lines
 	Error           *Error           `json:"error,omitempty"`
+	Waiting         *Waiting         `json:"waiting,omitempty"`             // why a job that is queued or paused does not run
 	QueuePosition   *int             `json:"queue_position,omitempty"`      // 1 is next
 	ResumableFrom   *int             `json:"resumable_from_step,omitempty"` // the step of the last checkpoint of a job that can be tried again
 	AdapterID       string           `json:"adapter_id,omitempty"`
+	Priority        int              `json:"priority,omitempty"`
+	Device          string           `json:"device,omitempty"`   // that the job runs on, or last ran on
+	Attempts        int              `json:"attempts,omitempty"` // how often it was started
+}
+
+// WaitReason is what a job waits for, for programs.
+type WaitReason string
+
+// What a job waits for.
+const (
+	WaitTurn        WaitReason = "turn"         // jobs before it in the queue, or running ones that leave no slot
+	WaitMemory      WaitReason = "memory"       // no device has enough of it free
+	WaitBackoff     WaitReason = "backoff"      // its worker crashed, and it is tried again at Until
+	WaitQueuePaused WaitReason = "queue_paused" // scu queue resume
+	WaitDraining    WaitReason = "draining"     // the daemon starts nothing more before it ends
+	WaitUser        WaitReason = "user"         // somebody paused it
+	WaitDisk        WaitReason = "disk"         // the file system is full; it goes on by itself when there is space again
+	WaitQuota       WaitReason = "quota"        // its owner runs as many jobs as are allowed at once
+)
+
+// Waiting says why a living job does not run.
+type Waiting struct {
+	Reason  WaitReason `json:"reason"`
+	Message string     `json:"message"`         // for a person
+	Until   *time.Time `json:"until,omitempty"` // when that is known
 }
 
 // Job is a job whole: what was asked for, how it stands, and what came of it.
@@ -105,6 +132,7 @@ type Plan struct {
 	TotalSteps      int               `json:"total_steps" msgpack:"total_steps"`
 	PredictedStartS float64           `json:"predicted_start_s" msgpack:"predicted_start_s"` // S at step 0, at AssumedDataBPT
 	AssumedDataBPT  float64           `json:"assumed_data_bpt" msgpack:"assumed_data_bpt"`
+	MemoryBytes     int64             `json:"memory_bytes,omitempty" msgpack:"memory_bytes"` // of the device, as estimated before the job runs
 }
 
 // TrainingMetrics is one optimizer step. Bits per token throughout, but Loss, which is nats per target token.

@@ -187,6 +187,117 @@ type LaggedParams struct {
 	Cursor         int64  `json:"cursor"`
 }
 
+// SetPriorityParams gives a job that has not ended another priority.
+type SetPriorityParams struct {
+	ID       string `json:"id"`
+	Priority int    `json:"priority"`
+}
+
+// DeleteJobParams removes a job that has ended, with its events, metrics, log and checkpoints. A job that has an adapter
+// is refused unless WithAdapter is set, which removes that too.
+type DeleteJobParams struct {
+	ID          string `json:"id"`
+	WithAdapter bool   `json:"with_adapter,omitempty"`
+}
+
+// DeleteResult says what was removed.
+type DeleteResult struct {
+	ID         string `json:"id"`          // of the job or the adapter
+	FreedBytes int64  `json:"freed_bytes"` // of files; the job store keeps its size and uses the space again
+}
+
+// QueueStatus is how the queue stands. Waiting is in the order in which the jobs would start now.
+type QueueStatus struct {
+	Paused        bool     `json:"paused"`
+	Running       []string `json:"running"` // ids
+	Waiting       []string `json:"waiting"` // ids
+	MaxConcurrent int      `json:"max_concurrent_jobs"`
+	MaxQueued     int      `json:"max_queued_jobs"`
+}
+
+// DeviceListParams say over which time utilisation is measured: since Since, or over the last day when it is nil.
+type DeviceListParams struct {
+	Since *time.Time `json:"since,omitempty"`
+}
+
+// DeviceListResult is every device that jobs may run on, in the order of the configuration.
+type DeviceListResult struct {
+	Since   time.Time `json:"since"` // since when utilisation is measured
+	Devices []Device  `json:"devices"`
+}
+
+// Device is a device, who holds it, and how busy it was. Its memory is what jobs may take in all.
+type Device struct {
+	Name          string      `json:"name"` // such as cpu or cuda:0
+	Kind          string      `json:"kind"` // cpu or cuda
+	MemoryBytes   int64       `json:"memory_bytes"`
+	ReservedBytes int64       `json:"reserved_bytes"`
+	Jobs          []DeviceJob `json:"jobs"`
+	BusySeconds   float64     `json:"busy_seconds"` // in which at least one job ran
+	Utilization   float64     `json:"utilization"`  // BusySeconds as a share of the time looked at, 0 to 1
+	JobSeconds    float64     `json:"job_seconds"`  // summed over jobs, so that two at once count twice
+	Runs          int         `json:"runs"`         // that were on it in that time
+}
+
+// DeviceJob is a job that runs on a device.
+type DeviceJob struct {
+	JobID         string `json:"job_id"`
+	ReservedBytes int64  `json:"reserved_bytes"`
+}
+
+// UsageParams select runs that overlap a time; a nil end is open.
+type UsageParams struct {
+	Since *time.Time `json:"since,omitempty"`
+	Until *time.Time `json:"until,omitempty"`
+	Limit int        `json:"limit,omitempty"` // runs; 100 when 0
+}
+
+// UsageResult is what runs have used, the newest first, and the sums of all that were selected, by owner.
+type UsageResult struct {
+	Runs   []UsageRecord `json:"runs"`
+	Totals []UsageTotal  `json:"totals"`
+}
+
+// UsageRecord is one run of a job on a device.
+type UsageRecord struct {
+	JobID           string     `json:"job_id"`
+	Name            string     `json:"name"`
+	Owner           string     `json:"owner"`
+	Device          string     `json:"device"`
+	Attempt         int        `json:"attempt"` // 1 is the job's first run
+	BeganAt         time.Time  `json:"began_at"`
+	EndedAt         *time.Time `json:"ended_at,omitempty"` // nil while it runs
+	Seconds         float64    `json:"seconds"`
+	Steps           int        `json:"steps"`                       // optimizer steps that were new
+	Tokens          int64      `json:"tokens"`                      // of those steps
+	PeakMemoryBytes int64      `json:"peak_memory_bytes,omitempty"` // of the device, as the worker told
+	Outcome         string     `json:"outcome,omitempty"`           // the job's state after it, or queued when it was to be tried again
+}
+
+// UsageTotal sums the runs of one owner.
+type UsageTotal struct {
+	Owner   string  `json:"owner"`
+	Runs    int     `json:"runs"`
+	Jobs    int     `json:"jobs"`
+	Seconds float64 `json:"seconds"`
+	Steps   int     `json:"steps"`
+	Tokens  int64   `json:"tokens"`
+}
+
+// ConfigResult is the configuration that the daemon runs with.
+type ConfigResult struct {
+	File   string        `json:"file"` // that it was read from, whether there is one or not
+	Values []ConfigValue `json:"values"`
+}
+
+// ConfigValue is one value of the configuration and where it came from. A secret's value is never shown.
+type ConfigValue struct {
+	Key     string `json:"key"`               // such as training.max_concurrent_jobs
+	Value   any    `json:"value"`             // of a secret: "set" or "not set"
+	Origin  string `json:"origin"`            // default, config.yaml:12, or $SCU_TRAINING_MAX_CONCURRENT_JOBS
+	Pending any    `json:"pending,omitempty"` // the value that takes effect when the daemon is started again
+}
+
 // AdapterListResult is every adapter, the newest first.
 type AdapterListResult struct {
 	Adapters []AdapterArtifact `json:"adapters"`
@@ -203,17 +314,28 @@ type StatusResult struct {
 	StartedAt     time.Time      `json:"started_at"`
 	UptimeSeconds float64        `json:"uptime"`
 	Jobs          map[Status]int `json:"jobs"` // how many of each status
+	QueuePaused   bool           `json:"queue_paused,omitempty"`
+	Ending        string         `json:"ending,omitempty"`   // ShutdownNow, ShutdownDrained or ShutdownIdle, once it was asked to end
+	DiskFreeBytes int64          `json:"disk_free_bytes"`    // of the home's file system
+	DiskLow       bool           `json:"disk_low,omitempty"` // too little for jobs to run: they are paused until there is more
 }
 
-// ShutdownParams ends the daemon: at once ("now": running jobs are stopped and marked so) or when nothing is queued or
-// running ("idle", the default: no new job is taken meanwhile).
+// When a daemon that is asked to end does so. In each case it takes no more jobs, and what is queued or paused then is
+// found by the next daemon.
+const (
+	ShutdownNow     = "now"     // at once: running jobs write a checkpoint, and the next daemon goes on with them
+	ShutdownDrained = "drained" // when the jobs that run have ended; no other is started
+	ShutdownIdle    = "idle"    // when no job is queued or running
+)
+
+// ShutdownParams ends the daemon. When is ShutdownIdle if it is empty.
 type ShutdownParams struct {
 	When string `json:"when,omitempty"`
 }
 
 // ShutdownResult says what holds the daemon up.
 type ShutdownResult struct {
-	WaitingFor []string `json:"waiting_for,omitempty"` // ids of jobs that are queued or running
+	WaitingFor []string `json:"waiting_for,omitempty"` // ids of the jobs that it waits for
 }
 
 // CancelRequestParams names the call to end.

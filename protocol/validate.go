@@ -55,8 +55,23 @@ func (s *JobSpec) Validate() *Error {
 	if s.ValFraction != nil && !(*s.ValFraction >= 0 && *s.ValFraction < 1) {
 		return NewError(CodeInvalidConfig, "val_fraction is %g; it must be at least 0 and below 1", *s.ValFraction)
 	}
+	if err := ValidatePriority(s.Priority); err != nil {
+		return err
+	}
 	if s.TargetS != nil && !(*s.TargetS > 0 && *s.TargetS < 1) {
 		return NewError(CodeInvalidConfig, "target_s is %g; it must be above 0 and below 1", *s.TargetS)
+	}
+	return nil
+}
+
+// MaxPriority bounds priorities on both sides.
+const MaxPriority = 100
+
+// ValidatePriority refuses a priority that is out of range.
+func ValidatePriority(priority int) *Error {
+	if priority < -MaxPriority || priority > MaxPriority {
+		return NewError(CodeInvalidConfig, "priority is %d; it must be %d to %d", priority, -MaxPriority, MaxPriority).
+			WithHint("0 is the usual one, and higher runs first")
 	}
 	return nil
 }

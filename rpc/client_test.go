@@ -28,11 +28,23 @@ func TestClientMethods(t *testing.T) {
 		protocol.MethodJobList:        protocol.ListResult{NextCursor: "n"},
 		protocol.MethodJobWait:        protocol.WaitResult{TimedOut: true},
 		protocol.MethodJobCancel:      protocol.TrainingStatus{Status: protocol.StatusCancelled},
+		protocol.MethodJobRetry:       protocol.TrainingStatus{Attempts: 2},
+		protocol.MethodJobPause:       protocol.TrainingStatus{Status: protocol.StatusPaused},
+		protocol.MethodJobResume:      protocol.TrainingStatus{Status: protocol.StatusQueued},
+		protocol.MethodJobSetPriority: protocol.TrainingStatus{Priority: -5},
+		protocol.MethodJobDelete:      protocol.DeleteResult{FreedBytes: 7},
 		protocol.MethodJobMetrics:     protocol.MetricsResult{Metrics: []protocol.TrainingMetrics{{Step: 4, Loss: protocol.NaN()}}},
 		protocol.MethodJobEvents:      protocol.EventsResult{Cursor: 8},
 		protocol.MethodJobLogs:        protocol.LogsResult{Lines: []string{"l"}},
 		protocol.MethodAdapterList:    protocol.AdapterListResult{Adapters: []protocol.AdapterArtifact{{ID: "a"}}},
 		protocol.MethodAdapterGet:     protocol.AdapterArtifact{ID: "b"},
+		protocol.MethodAdapterDelete:  protocol.DeleteResult{ID: "b"},
+		protocol.MethodQueueStatus:    protocol.QueueStatus{MaxQueued: 4},
+		protocol.MethodQueuePause:     protocol.QueueStatus{Paused: true},
+		protocol.MethodQueueResume:    protocol.QueueStatus{Waiting: []string{"q"}},
+		protocol.MethodDeviceList:     protocol.DeviceListResult{Devices: []protocol.Device{{Name: "cpu"}}},
+		protocol.MethodUsageList:      protocol.UsageResult{Totals: []protocol.UsageTotal{{Owner: "o"}}},
+		protocol.MethodDaemonConfig:   protocol.ConfigResult{File: "f"},
 		protocol.MethodDaemonStatus:   protocol.StatusResult{PID: 3},
 		protocol.MethodDaemonShutdown: protocol.ShutdownResult{WaitingFor: []string{"w"}},
 	}
@@ -42,6 +54,7 @@ func TestClientMethods(t *testing.T) {
 	}).connect(t)
 	ctx := context.Background()
 	spec := protocol.JobSpec{BaseModel: "m", TrainData: "/d"}
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, test := range []struct {
 		method, params string
 		call           func() (any, error)
@@ -59,6 +72,18 @@ func TestClientMethods(t *testing.T) {
 			func(r any) bool { return r.(*protocol.WaitResult).TimedOut }},
 		{protocol.MethodJobCancel, `{"id":"x"}`, func() (any, error) { return c.Cancel(ctx, "x") },
 			func(r any) bool { return r.(*protocol.TrainingStatus).Status == protocol.StatusCancelled }},
+		{protocol.MethodJobRetry, `{"id":"x"}`, func() (any, error) { return c.Retry(ctx, "x") },
+			func(r any) bool { return r.(*protocol.TrainingStatus).Attempts == 2 }},
+		{protocol.MethodJobPause, `{"id":"x"}`, func() (any, error) { return c.Pause(ctx, "x") },
+			func(r any) bool { return r.(*protocol.TrainingStatus).Status == protocol.StatusPaused }},
+		{protocol.MethodJobResume, `{"id":"x"}`, func() (any, error) { return c.Resume(ctx, "x") },
+			func(r any) bool { return r.(*protocol.TrainingStatus).Status == protocol.StatusQueued }},
+		{protocol.MethodJobSetPriority, `{"id":"x","priority":-5}`, func() (any, error) { return c.SetPriority(ctx, "x", -5) },
+			func(r any) bool { return r.(*protocol.TrainingStatus).Priority == -5 }},
+		{protocol.MethodJobDelete, `{"id":"x"}`, func() (any, error) { return c.DeleteJob(ctx, "x", false) },
+			func(r any) bool { return r.(*protocol.DeleteResult).FreedBytes == 7 }},
+		{protocol.MethodJobDelete, `{"id":"x","with_adapter":true}`, func() (any, error) { return c.DeleteJob(ctx, "x", true) },
+			func(r any) bool { return r.(*protocol.DeleteResult).FreedBytes == 7 }},
 		{protocol.MethodJobMetrics, `{"id":"x","from":2}`, func() (any, error) { return c.Metrics(ctx, protocol.MetricsParams{ID: "x", From: 2}) },
 			func(r any) bool {
 				m := r.(*protocol.MetricsResult).Metrics[0]
@@ -72,9 +97,26 @@ func TestClientMethods(t *testing.T) {
 			func(r any) bool { return r.(*protocol.AdapterListResult).Adapters[0].ID == "a" }},
 		{protocol.MethodAdapterGet, `{"id":"x"}`, func() (any, error) { return c.Adapter(ctx, "x") },
 			func(r any) bool { return r.(*protocol.AdapterArtifact).ID == "b" }},
+		{protocol.MethodAdapterDelete, `{"id":"x"}`, func() (any, error) { return c.DeleteAdapter(ctx, "x") },
+			func(r any) bool { return r.(*protocol.DeleteResult).ID == "b" }},
+		{protocol.MethodQueueStatus, ``, func() (any, error) { return c.QueueStatus(ctx) },
+			func(r any) bool { return r.(*protocol.QueueStatus).MaxQueued == 4 }},
+		{protocol.MethodQueuePause, ``, func() (any, error) { return c.QueuePause(ctx) },
+			func(r any) bool { return r.(*protocol.QueueStatus).Paused }},
+		{protocol.MethodQueueResume, ``, func() (any, error) { return c.QueueResume(ctx) },
+			func(r any) bool { return r.(*protocol.QueueStatus).Waiting[0] == "q" }},
+		{protocol.MethodDeviceList, `{}`, func() (any, error) { return c.Devices(ctx, time.Time{}) },
+			func(r any) bool { return r.(*protocol.DeviceListResult).Devices[0].Name == "cpu" }},
+		{protocol.MethodDeviceList, `{"since":"2026-01-02T03:04:05Z"}`, func() (any, error) { return c.Devices(ctx, since) },
+			func(r any) bool { return r.(*protocol.DeviceListResult).Devices[0].Name == "cpu" }},
+		{protocol.MethodUsageList, `{"since":"2026-01-02T03:04:05Z","limit":2}`,
+			func() (any, error) { return c.Usage(ctx, protocol.UsageParams{Since: &since, Limit: 2}) },
+			func(r any) bool { return r.(*protocol.UsageResult).Totals[0].Owner == "o" }},
+		{protocol.MethodDaemonConfig, ``, func() (any, error) { return c.Config(ctx) },
+			func(r any) bool { return r.(*protocol.ConfigResult).File == "f" }},
 		{protocol.MethodDaemonStatus, ``, func() (any, error) { return c.DaemonStatus(ctx) },
 			func(r any) bool { return r.(*protocol.StatusResult).PID == 3 }},
-		{protocol.MethodDaemonShutdown, `{"when":"idle"}`, func() (any, error) { return c.Shutdown(ctx, "idle") },
+		{protocol.MethodDaemonShutdown, `{"when":"drained"}`, func() (any, error) { return c.Shutdown(ctx, protocol.ShutdownDrained) },
 			func(r any) bool { return r.(*protocol.ShutdownResult).WaitingFor[0] == "w" }},
 	} {
 		result, err := test.call()
@@ -171,13 +213,13 @@ func TestClientLosesTheDaemon(t *testing.T) {
 	t.Parallel()
 	home := shortHome(t)
 	// A daemon that shakes hands, takes one call, and dies.
-	listener, err := net.Listen("unix", SocketPath(home))
+	listener, err := Listen(home)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
 	died := make(chan error, 1)
-	go func() { died <- dieAfterOneCall(listener) }()
+	go func() { died <- dieAfterOneCall(listener.socket) }()
 	c, err := Connect(context.Background(), Options{Home: home})
 	if err != nil {
 		t.Fatal(err)

@@ -55,6 +55,10 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	if o.StartTimeout == 0 {
 		o.StartTimeout = defaultStartTimeout
 	}
+	// Where a service manager listens for the daemon, dialling starts it.
+	if o.Start == nil && !lockHeld(o.Home) {
+		return nil, fmt.Errorf("connect to the daemon of %s: %w", o.Home, ErrNotRunning)
+	}
 	limited, cancel := context.WithTimeout(ctx, o.StartTimeout)
 	defer cancel()
 	client, err := dial(limited, o)

@@ -6,7 +6,8 @@
 //
 // # Layers
 //
-//   - Place: home.go and socketpath.go say where the daemon lives, listen.go takes the place, peer.go checks who calls.
+//   - Place: home.go and socketpath.go say where the daemon lives, listen.go takes the place, inherited.go with a socket
+//     that a service manager opened, peer.go checks who calls.
 //   - Bytes: framing.go cuts frames in two framings, told apart by a connection's first byte; outbox.go is the bounded
 //     queue through which everything leaves, with its one writer and its deadline.
 //   - Messages: message.go reads a request out of a frame, params.go its parameters, errors.go turns Go errors into

@@ -52,8 +52,18 @@ type Listener struct {
 
 // Listen takes the home for this process and opens its socket. The lock, on daemon.lock in the home, is held until
 // [Listener.Close] or the process's end, whatever that is; a second daemon gets an *[AlreadyRunningError]. The socket
-// has mode 0600 from its first moment.
+// has mode 0600 from its first moment. One that a service manager has opened and handed down is taken instead (systemd's
+// socket activation), and stays when the listener is closed.
 func Listen(home string) (*Listener, error) {
+	return listen(home, inheritedFiles())
+}
+
+func listen(home string, inherited []*os.File) (*Listener, error) {
+	defer func() {
+		for _, file := range inherited {
+			_ = file.Close() // the listener has a descriptor of its own
+		}
+	}()
 	if err := EnsureHome(home); err != nil {
 		return nil, err
 	}
@@ -61,7 +71,12 @@ func Listen(home string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket, err := openSocket(home)
+	var socket *net.UnixListener
+	if len(inherited) > 0 {
+		socket, err = inheritSocket(home, inherited)
+	} else {
+		socket, err = openSocket(home)
+	}
 	if err != nil {
 		_ = lock.Close()
 		return nil, err
@@ -75,7 +90,8 @@ func Listen(home string) (*Listener, error) {
 // Path returns the path of the socket.
 func (l *Listener) Path() string { return SocketPath(l.home) }
 
-// Close removes the socket and gives up the lock, in this order, so that the next daemon never meets this one's socket.
+// Close removes the socket, unless a service manager handed it down, and gives up the lock, in this order, so that the
+// next daemon never meets this one's socket.
 // The lock's file stays: removing it would let two daemons lock two files of one name.
 func (l *Listener) Close() error {
 	return errors.Join(l.closeSocket(), l.lock.Close())
@@ -148,10 +164,8 @@ func lockHeld(home string) bool {
 
 func openSocket(home string) (*net.UnixListener, error) {
 	path := SocketPath(home)
-	if directory := filepath.Dir(path); directory != filepath.Clean(home) {
-		if err := ensureSocketDirectory(directory); err != nil {
-			return nil, err
-		}
+	if err := checkPrivateDirectory(home, path); err != nil {
+		return nil, err
 	}
 	if err := removeStale(path); err != nil {
 		return nil, err
@@ -187,7 +201,7 @@ func removeStale(path string) error {
 	}
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = conn.Close()
-		return fmt.Errorf("a daemon of another home listens on %s: stop it, or set %s to a directory of its own", path, homeVariable)
+		return fmt.Errorf("a daemon of another home listens on %s, or systemd for one: stop that daemon, or `systemctl --user stop scu.socket`, or set %s to a directory of its own", path, homeVariable)
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("remove the socket that a dead daemon left: %w", err)

@@ -51,6 +51,27 @@ func (c *Client) Retry(ctx context.Context, id string) (*protocol.TrainingStatus
 	return callFor[protocol.TrainingStatus](ctx, c, protocol.MethodJobRetry, protocol.IDParams{ID: id})
 }
 
+// Pause makes a queued or running job wait until [Client.Resume]. It returns when the job's worker has ended.
+func (c *Client) Pause(ctx context.Context, id string) (*protocol.TrainingStatus, error) {
+	return callFor[protocol.TrainingStatus](ctx, c, protocol.MethodJobPause, protocol.IDParams{ID: id})
+}
+
+// Resume queues a paused job again; it goes on from its last checkpoint, where it has one.
+func (c *Client) Resume(ctx context.Context, id string) (*protocol.TrainingStatus, error) {
+	return callFor[protocol.TrainingStatus](ctx, c, protocol.MethodJobResume, protocol.IDParams{ID: id})
+}
+
+// SetPriority gives a job that has not ended another priority, -[protocol.MaxPriority] to [protocol.MaxPriority].
+func (c *Client) SetPriority(ctx context.Context, id string, priority int) (*protocol.TrainingStatus, error) {
+	return callFor[protocol.TrainingStatus](ctx, c, protocol.MethodJobSetPriority, protocol.SetPriorityParams{ID: id, Priority: priority})
+}
+
+// DeleteJob removes a job that has ended and what it has left. One that has an adapter is refused unless withAdapter is
+// set, which removes that too.
+func (c *Client) DeleteJob(ctx context.Context, id string, withAdapter bool) (*protocol.DeleteResult, error) {
+	return callFor[protocol.DeleteResult](ctx, c, protocol.MethodJobDelete, protocol.DeleteJobParams{ID: id, WithAdapter: withAdapter})
+}
+
 // Metrics returns the steps of a job that the params choose.
 func (c *Client) Metrics(ctx context.Context, params protocol.MetricsParams) (*protocol.MetricsResult, error) {
 	return callFor[protocol.MetricsResult](ctx, c, protocol.MethodJobMetrics, params)
@@ -76,12 +97,51 @@ func (c *Client) Adapter(ctx context.Context, id string) (*protocol.AdapterArtif
 	return callFor[protocol.AdapterArtifact](ctx, c, protocol.MethodAdapterGet, protocol.IDParams{ID: id})
 }
 
+// DeleteAdapter removes an adapter by its own or its job's id or name. The job stays.
+func (c *Client) DeleteAdapter(ctx context.Context, id string) (*protocol.DeleteResult, error) {
+	return callFor[protocol.DeleteResult](ctx, c, protocol.MethodAdapterDelete, protocol.IDParams{ID: id})
+}
+
+// QueueStatus returns what runs and what waits.
+func (c *Client) QueueStatus(ctx context.Context) (*protocol.QueueStatus, error) {
+	return callFor[protocol.QueueStatus](ctx, c, protocol.MethodQueueStatus, nil)
+}
+
+// QueuePause starts no more jobs until [Client.QueueResume]. Those that run go on.
+func (c *Client) QueuePause(ctx context.Context) (*protocol.QueueStatus, error) {
+	return callFor[protocol.QueueStatus](ctx, c, protocol.MethodQueuePause, nil)
+}
+
+// QueueResume ends a [Client.QueuePause].
+func (c *Client) QueueResume(ctx context.Context) (*protocol.QueueStatus, error) {
+	return callFor[protocol.QueueStatus](ctx, c, protocol.MethodQueueResume, nil)
+}
+
+// Devices returns the devices that jobs run on, and how busy they were since then; over the last day if since is zero.
+func (c *Client) Devices(ctx context.Context, since time.Time) (*protocol.DeviceListResult, error) {
+	params := protocol.DeviceListParams{}
+	if !since.IsZero() {
+		params.Since = &since
+	}
+	return callFor[protocol.DeviceListResult](ctx, c, protocol.MethodDeviceList, params)
+}
+
+// Usage returns what the runs that the params choose have used, and the sums by owner.
+func (c *Client) Usage(ctx context.Context, params protocol.UsageParams) (*protocol.UsageResult, error) {
+	return callFor[protocol.UsageResult](ctx, c, protocol.MethodUsageList, params)
+}
+
 // DaemonStatus returns how the daemon stands.
 func (c *Client) DaemonStatus(ctx context.Context) (*protocol.StatusResult, error) {
 	return callFor[protocol.StatusResult](ctx, c, protocol.MethodDaemonStatus, nil)
 }
 
-// Shutdown asks the daemon to end, "now" or when "idle"; see [protocol.ShutdownParams].
+// Config returns the configuration that the daemon runs with.
+func (c *Client) Config(ctx context.Context) (*protocol.ConfigResult, error) {
+	return callFor[protocol.ConfigResult](ctx, c, protocol.MethodDaemonConfig, nil)
+}
+
+// Shutdown asks the daemon to end: [protocol.ShutdownNow], [protocol.ShutdownDrained] or [protocol.ShutdownIdle].
 func (c *Client) Shutdown(ctx context.Context, when string) (*protocol.ShutdownResult, error) {
 	return callFor[protocol.ShutdownResult](ctx, c, protocol.MethodDaemonShutdown, protocol.ShutdownParams{When: when})
 }

@@ -127,6 +127,9 @@ func (l logPart) tail() string {
 	defer func() { _ = file.Close() }()
 	begin := l.begin
 	if info, err := file.Stat(); err == nil {
+		if info.Size() < begin { // the process began a new file
+			begin = 0
+		}
 		begin = max(begin, info.Size()-logTailBytes)
 	}
 	text, err := io.ReadAll(io.NewSectionReader(file, begin, logTailBytes))

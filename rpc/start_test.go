@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -243,7 +242,7 @@ func TestStartBesideAnotherDaemon(t *testing.T) {
 func TestConnectToADaemonThatHangs(t *testing.T) {
 	t.Parallel()
 	home := shortHome(t)
-	hanging, err := net.Listen("unix", SocketPath(home))
+	hanging, err := Listen(home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,5 +250,19 @@ func TestConnectToADaemonThatHangs(t *testing.T) {
 	_, err = Connect(context.Background(), Options{Home: home, StartTimeout: 50 * time.Millisecond})
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "did not answer within 50ms") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A daemon that rotates its log when it starts writes its reason into a file that is shorter than the one before.
+func TestLogTailOfANewFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(shortHome(t), "log")
+	if err := os.WriteFile(path, []byte("the reason\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for begin, want := range map[int64]string{0: "the reason", 4: "reason", 11: "it wrote nothing", 4000: "the reason"} {
+		if got := (logPart{path: path, begin: begin}).tail(); !strings.Contains(got, want) {
+			t.Errorf("from byte %d on it is %q, want %q", begin, got, want)
+		}
 	}
 }

@@ -21,7 +21,8 @@ func (c *console) connect(ctx context.Context) (*rpc.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program's own file, to start the daemon from it: %w", err)
 	}
-	start := rpc.StartDetached(executable, []string{"daemon", "--foreground"}, daemonLogPath(home))
+	log := daemonLogPath(home)
+	start := rpc.StartDetached(executable, []string{"daemon", "--foreground", "--log-file", log}, log)
 	return c.dial(ctx, home, start)
 }
 

@@ -15,6 +15,7 @@ import (
 
 func newDaemonCommand(c *console) *cobra.Command {
 	var foreground bool
+	var log logFlags
 	start := func(command *cobra.Command, _ []string) error {
 		ctx := command.Context()
 		return c.withClient(ctx, func(client *rpc.Client) error { return c.printDaemonStatus(ctx, client) })
@@ -26,20 +27,27 @@ func newDaemonCommand(c *console) *cobra.Command {
 stands. Any other verb starts it too when it needs it, so this is rarely called.
 
 With --foreground this process is the daemon: it logs to standard error and goes on until
-it is told to stop. That is what a service manager such as systemd should call.`,
+it is told to stop. That is what a service manager calls; scu daemon install makes systemd
+do so. SIGHUP lets it read config.yaml again.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, arguments []string) error {
 			if foreground {
-				return c.runDaemon(command.Context())
+				return c.runDaemon(command.Context(), log)
+			}
+			if command.Flags().Changed("log-format") || command.Flags().Changed("log-level") || command.Flags().Changed("log-file") {
+				return usageErrorf("--log-format, --log-level and --log-file are for a daemon in the foreground: add --foreground")
 			}
 			return start(command, arguments)
 		},
 	}
 	command.Flags().BoolVar(&foreground, "foreground", false, "be the daemon")
+	log.add(command)
 	command.AddCommand(
 		&cobra.Command{Use: "start", Short: "Start the daemon in the background, unless it runs", Args: cobra.NoArgs, RunE: start},
 		newDaemonStatusCommand(c),
 		newDaemonStopCommand(c),
+		newDaemonInstallCommand(c),
+		newDaemonUninstallCommand(c),
 	)
 	return command
 }
@@ -100,5 +108,27 @@ func (c *console) printDaemonStatus(ctx context.Context, client *rpc.Client) err
 	fmt.Fprintf(card, "home\t%s\n", status.Home)
 	fmt.Fprintf(card, "socket\t%s\n", status.Socket)
 	fmt.Fprintf(card, "jobs\t%s\n", strings.Join(jobs, ", "))
+	if status.QueuePaused {
+		fmt.Fprintf(card, "queue\tpaused; it goes on with: scu queue resume\n")
+	}
+	fmt.Fprintf(card, "disk\t%s\n", diskWords(status))
+	if status.Ending != "" {
+		fmt.Fprintf(card, "ending\t%s\n", endingWords[status.Ending])
+	}
 	return card.Flush()
+}
+
+func diskWords(status *protocol.StatusResult) string {
+	free := progress.Bytes(status.DiskFreeBytes) + " free"
+	if status.DiskLow {
+		return free + ", too little for jobs, which are paused until there is more"
+	}
+	return free
+}
+
+// endingWords say when a daemon ends that was asked to.
+var endingWords = map[string]string{
+	protocol.ShutdownNow:     "as soon as running jobs have written a checkpoint",
+	protocol.ShutdownDrained: "when the jobs that run have ended",
+	protocol.ShutdownIdle:    "when no job is queued or running",
 }

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// stopPatience is how long `scu daemon stop` waits for a daemon that has nothing left to do, or was told to drop it:
-	// somewhat more than the daemon gives its workers.
-	stopPatience = 40 * time.Second
+	// stopPatience is how long `scu daemon stop` waits for a daemon that has nothing left to do, or was told to interrupt
+	// it: more than workers take for a checkpoint, unless they were given very long.
+	stopPatience = 3 * time.Minute
 	// stopPoll is how often it looks.
 	stopPoll = 20 * time.Millisecond
 )
@@ -28,17 +28,25 @@ type stopReport struct {
 }
 
 func newDaemonStopCommand(c *console) *cobra.Command {
-	var now bool
+	var now, drain bool
 	command := &cobra.Command{
-		Use:   "stop [--now]",
-		Short: "Stop the daemon when no job is left, or now",
-		Long: `Ask the daemon to stop. While jobs are queued or running it stops after the last of them and
-takes no new one; this command does not wait for that. With --now running jobs are stopped.`,
+		Use:   "stop [--drain | --now]",
+		Short: "Stop the daemon when no job is left, when none runs, or now",
+		Long: `Ask the daemon to stop, and to take no new job from now on. It stops after the last job that
+is queued or running; with --drain, when the jobs that run have ended, without starting
+another; with --now, as soon as they have written a checkpoint. What is left in the queue
+goes on with the next daemon, which the first command that needs it starts.
+
+Only with --now, or if there is nothing to wait for, this command returns when the daemon
+has stopped.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			when := "idle"
-			if now {
-				when = "now"
+			when := protocol.ShutdownIdle
+			switch {
+			case now:
+				when = protocol.ShutdownNow
+			case drain:
+				when = protocol.ShutdownDrained
 			}
 			report, err := c.stopDaemon(command.Context(), when)
 			if err != nil {
@@ -53,12 +61,14 @@ takes no new one; this command does not wait for that. With --now running jobs a
 			case report.Stopped:
 				c.note("the daemon has stopped")
 			default:
-				c.note("the daemon stops after its jobs: %s\nto stop it at once: scu daemon stop --now", strings.Join(report.WaitingFor, " "))
+				c.note("the daemon stops after these jobs: %s\nto stop it at once: scu daemon stop --now", strings.Join(report.WaitingFor, " "))
 			}
 			return nil
 		},
 	}
-	command.Flags().BoolVar(&now, "now", false, "stop running jobs too")
+	command.Flags().BoolVar(&now, "now", false, "interrupt running jobs, which go on with the next daemon")
+	command.Flags().BoolVar(&drain, "drain", false, "start no more jobs, and stop when those that run have ended")
+	command.MarkFlagsMutuallyExclusive("now", "drain")
 	return command
 }
 
@@ -83,25 +93,24 @@ func (c *console) stopDaemon(ctx context.Context, when string) (*stopReport, err
 	if err != nil {
 		return nil, err
 	}
-	if len(answer.WaitingFor) > 0 && when == "idle" {
-		return &stopReport{StatusResult: status, WaitingFor: answer.WaitingFor}, nil
+	if len(answer.WaitingFor) > 0 {
+		if when != protocol.ShutdownNow {
+			return &stopReport{StatusResult: status, WaitingFor: answer.WaitingFor}, nil
+		}
+		c.note("waiting until the running jobs have written a checkpoint")
 	}
-	return &stopReport{StatusResult: status, Stopped: true}, c.awaitStopped(ctx, home, status.PID)
+	return &stopReport{StatusResult: status, Stopped: true}, awaitStopped(ctx, status.PID)
 }
 
-// awaitStopped returns once nobody listens on the socket of home and the process is gone.
-func (c *console) awaitStopped(ctx context.Context, home string, pid int) error {
+// awaitStopped returns once the process is gone. It does not dial: where systemd listens too, that would start the next one.
+func awaitStopped(ctx context.Context, pid int) error {
 	patience, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
 	poll := time.NewTicker(stopPoll)
 	defer poll.Stop()
 	for {
-		client, err := c.connectIfRunning(patience, home)
-		if err == nil && client == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			return nil
-		}
-		if client != nil {
-			_ = client.Close()
 		}
 		select {
 		case <-patience.Done():

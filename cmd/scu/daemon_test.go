@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -48,6 +50,36 @@ func TestDaemonStopWaitsForJobsUnlessNow(t *testing.T) {
 	}
 	scu(t, home, "daemon", "stop", "--now").expect(t, 0, "has stopped")
 	scu(t, home, "daemon", "status").expect(t, exitFailed, "no daemon runs")
+}
+
+// TestDaemonDrains lets the running job end and keeps the other one for the next daemon.
+func TestDaemonDrains(t *testing.T) {
+	t.Parallel()
+	home, _ := startDaemon(t)
+	scu(t, home, trainArguments(modelSlow, "runs")...).expect(t, 0, "")
+	await(t, connectTo(t, home), "runs", func(e protocol.JobEvent) bool { return e.Metrics != nil })
+	scu(t, home, trainArguments(modelSlow, "waits")...).expect(t, 0, "")
+	scu(t, home, "queue", "pause").expect(t, 0, "")
+	runs := decode[protocol.TrainingStatus](t, scu(t, home, "status", "runs", "--json").expect(t, 0, ""))
+	report := decode[stopReport](t, scu(t, home, "daemon", "stop", "--drain", "--json").expect(t, 0, ""))
+	if report.Stopped || !slices.Equal(report.WaitingFor, []string{runs.JobID}) {
+		t.Errorf("stop printed %+v", report)
+	}
+	card := scu(t, home, "daemon", "status").expect(t, 0, "").stdout
+	inOrder(t, card, "jobs", "1 queued, 1 running", "queue", "paused", "disk", "free", "ending", "when the jobs that run have ended")
+	if waits := scu(t, home, "status", "waits").expect(t, 0, "").stdout; !strings.Contains(waits, "the daemon ends") {
+		t.Errorf("status does not say what the job waits for:\n%s", waits)
+	}
+	scu(t, home, trainArguments(modelSlow, "late")...).expect(t, exitFailed, "takes no new jobs")
+	scu(t, home, "cancel", "runs").expect(t, 0, "")
+	if err := awaitStopped(t.Context(), report.PID); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { scu(t, home, "daemon", "stop", "--now") })
+	left := decode[[]protocol.TrainingStatus](t, scu(t, home, "jobs", "--status", "queued", "--json").expect(t, 0, ""))
+	if len(left) != 1 || left[0].Name != "waits" || left[0].Waiting.Reason != protocol.WaitQueuePaused {
+		t.Errorf("the next daemon has %+v", left)
+	}
 }
 
 // TestForegroundEndsBySIGTERM is what a service manager does.

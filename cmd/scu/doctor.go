@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/shannon-labs/scu/protocol"
@@ -18,20 +19,30 @@ type finding struct {
 }
 
 func newDoctorCommand(c *console) *cobra.Command {
-	return &cobra.Command{
-		Use:   "doctor",
+	var database bool
+	command := &cobra.Command{
+		Use:   "doctor [--db]",
 		Short: "Say what is installed, what is missing, and what mends it",
 		Long: `Look at everything that a job needs and say for each thing that is missing the one command
 that mends it. Nothing is changed and no daemon is started. The exit status is 1 when
-something that is needed is missing.`,
+something that is needed is missing.
+
+With --db, check the job store instead: every page, every reference, and whether what it says
+of each job fits together. It may be used while a daemon runs, and takes a minute for some
+gigabytes. The exit status is 1 when anything is wrong.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			home, err := rpc.Home()
 			if err != nil {
 				return err
 			}
-			findings := c.examine(command.Context(), home)
-			if err := command.Context().Err(); err != nil {
+			var findings []finding
+			if database {
+				findings, err = examineStore(command.Context(), home)
+			} else {
+				findings = c.examine(command.Context(), home)
+			}
+			if err := errors.Join(err, command.Context().Err()); err != nil {
 				return err
 			}
 			if c.json {
@@ -45,6 +56,8 @@ something that is needed is missing.`,
 			return asPrinted(diagnosis(findings))
 		},
 	}
+	command.Flags().BoolVar(&database, "db", false, "check the job store")
+	return command
 }
 
 // diagnosis is nil when nothing that is needed is missing.

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/shannon-labs/scu/cmd/scu/internal/progress"
@@ -17,7 +17,7 @@ func newJobsCommand(c *console) *cobra.Command {
 	var limit int
 	command := &cobra.Command{
 		Use:   "jobs [--status S]",
-		Short: "List the jobs, the newest first",
+		Short: "List the jobs, the newest first, and why those wait that do",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			filter := protocol.ListParams{Status: protocol.Status(status)}
@@ -65,12 +65,47 @@ func listJobs(ctx context.Context, client *rpc.Client, filter protocol.ListParam
 	}
 }
 
-// statusWord is a job's status, with its phase while it runs.
+// statusWord is a job's status, with its phase while it runs and its place while it is queued.
 func statusWord(status *protocol.TrainingStatus) string {
-	if status.Status == protocol.StatusRunning && status.Phase != "" {
+	switch {
+	case status.Status == protocol.StatusRunning && status.Phase != "":
 		return fmt.Sprintf("%s, %s", status.Status, status.Phase)
+	case status.Status == protocol.StatusQueued && status.QueuePosition != nil:
+		return fmt.Sprintf("%s, number %d", status.Status, *status.QueuePosition)
 	}
 	return string(status.Status)
+}
+
+// jobColumns are what a list of jobs shows of each.
+var jobColumns = []column[*progress.State]{
+	{"NAME", func(s *progress.State) string { return s.Name }},
+	{"STATUS", func(s *progress.State) string { return statusWord(&s.Status) }},
+	{"STEP", (*progress.State).Steps},
+	{"BITS/TOKEN", func(s *progress.State) string {
+		if s.Metrics == nil {
+			return ""
+		}
+		return progress.Number(s.Metrics.DataBPT, 3)
+	}},
+	{"S", func(s *progress.State) string {
+		if s.Metrics == nil {
+			return ""
+		}
+		return progress.Number(s.Metrics.SSmoothed, 4)
+	}},
+	{"DEVICE", func(s *progress.State) string { return s.Status.Device }},
+	{"PRIORITY", func(s *progress.State) string { return unlessZero(s.Status.Priority) }},
+	{"RUNS", func(s *progress.State) string { return unlessZero(s.Status.Attempts) }},
+	{"AGE", func(s *progress.State) string { return progress.Elapsed(time.Since(s.Status.CreatedAt)) }},
+	{"JOB", func(s *progress.State) string { return s.Status.JobID }},
+	{"WAITS", (*progress.State).Waits},
+}
+
+func unlessZero(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 func (c *console) printJobs(jobs []protocol.TrainingStatus) error {
@@ -78,20 +113,9 @@ func (c *console) printJobs(jobs []protocol.TrainingStatus) error {
 		c.note("no jobs; start one with: scu train")
 		return nil
 	}
-	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSTATUS\tSTEP\tBITS/TOKEN\tS\tAGE\tJOB")
+	states := make([]*progress.State, len(jobs))
 	for n := range jobs {
-		state := progress.NewState(&protocol.Job{TrainingStatus: jobs[n]})
-		bits, ratio := "–", "–"
-		if m := state.Metrics; m != nil {
-			bits, ratio = progress.Number(m.DataBPT, 3), progress.Number(m.SSmoothed, 4)
-		}
-		steps := state.Steps()
-		if steps == "" {
-			steps = "–"
-		}
-		age := progress.Elapsed(time.Since(jobs[n].CreatedAt))
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", state.Name, statusWord(&jobs[n]), steps, bits, ratio, age, jobs[n].JobID)
+		states[n] = progress.NewState(&protocol.Job{TrainingStatus: jobs[n]})
 	}
-	return table.Flush()
+	return writeTable(c.stdout, jobColumns, states)
 }

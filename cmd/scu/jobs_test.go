@@ -57,7 +57,7 @@ func TestVerbsAboutAJob(t *testing.T) {
 	if len(watched) != 2 || watched[0].Name != "mine" {
 		t.Errorf("watch printed %+v", watched)
 	}
-	scu(t, home, "watch").expect(t, 0, "no job is queued or running")
+	scu(t, home, "watch").expect(t, 0, "no job is queued, running or paused")
 	scu(t, home, "cancel", "mine").expect(t, 1, "completed")
 	missing := scu(t, home, "status", "nobody", "--json").expect(t, 1, "nobody")
 	if printed := decode[map[string]protocol.Error](t, missing); printed["error"].Code != protocol.CodeNotFound {

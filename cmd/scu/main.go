@@ -11,9 +11,10 @@
 //	  hint: what to do next
 //
 // and with --json there is also {"error": {"code", "message", "hint", "retryable"}} on standard output, unless the verb
-// has already printed there the thing that failed, as `train --wait` prints the job. The exit status is 0 when the
-// verb did what was asked, 1 when it failed, 2 when it was called wrongly, and 130 when it was interrupted or its job
-// was cancelled.
+// has already printed there the thing that failed, as `train --wait` prints the job. A verb that does something to several
+// named jobs does it to each, whatever becomes of the others, and prints with --json an array with a {"name", "result"} or
+// {"name", "error"} for each name. The exit status is 0 when the verb did what was asked, 1 when it failed, 2 when it was
+// called wrongly, and 130 when it was interrupted or its job was cancelled.
 //
 // The first interrupt (Ctrl-C) or SIGTERM ends the verb in an orderly way; the second ends the process at once.
 package main

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"github.com/shannon-labs/scu/daemon"
+	"github.com/shannon-labs/scu/daemon/schedule"
 	"github.com/shannon-labs/scu/daemon/supervise"
 	"github.com/shannon-labs/scu/protocol"
-	"github.com/shannon-labs/scu/protocol/frame"
 	"github.com/shannon-labs/scu/rpc"
 	"github.com/shannon-labs/scu/trainer/lora"
 	"github.com/shannon-labs/scu/trainer/model"
@@ -46,7 +46,7 @@ func TestAJobGoesOnWhereTheKernelKilledItsWorker(t *testing.T) {
 		j.signalDaemon(t, syscall.SIGSTOP)       // so that no other follows before there is memory again
 		group.squeeze(t, squeezedMemory)
 		j.signalDaemon(t, syscall.SIGCONT)
-		j.check(t, undisturbed, []int{4, 2}, "the kernel killed the worker")
+		j.check(t, undisturbed, []int{4, 2})
 	})
 	t.Run("as if by the kernel", func(t *testing.T) {
 		j := startSqueezed(t, "believing daemon")
@@ -58,7 +58,7 @@ func TestAJobGoesOnWhereTheKernelKilledItsWorker(t *testing.T) {
 			return e.Status != nil && e.Status.Phase == protocol.PhaseCompiling && e.Status.Step >= 50
 		})
 		kill(t, j.home)
-		j.check(t, undisturbed, []int{4, 2, 1}, "killed from outside")
+		j.check(t, undisturbed, []int{4, 2, 1})
 	})
 }
 
@@ -114,7 +114,7 @@ func (j *squeezed) awaitStep(t *testing.T, step int) {
 }
 
 // check waits for the job's end and holds it against the undisturbed one. microBatches are those of the plans, one a worker.
-func (j *squeezed) check(t *testing.T, undisturbed *protocol.AdapterArtifact, microBatches []int, says string) {
+func (j *squeezed) check(t *testing.T, undisturbed *protocol.AdapterArtifact, microBatches []int) {
 	t.Helper()
 	scu(t, j.home, "watch", "squeezed").expect(t, 0, "")
 	done, err := j.client.Job(t.Context(), "squeezed")
@@ -134,7 +134,7 @@ func (j *squeezed) check(t *testing.T, undisturbed *protocol.AdapterArtifact, mi
 			plans = append(plans, event.Plan.Config.MicroBatch)
 		}
 	}
-	for _, part := range []string{says, "goes on from the checkpoint of step", "micro_batch goes from 4 to 2 and grad_accum from 2 to 4"} {
+	for _, part := range []string{"the kernel killed the worker", "goes on from the checkpoint of step", "micro_batch goes from 4 to 2 and grad_accum from 2 to 4"} {
 		if !strings.Contains(told, part) {
 			t.Errorf("told %q, which does not say %q", told, part)
 		}
@@ -203,26 +203,29 @@ func believingDaemon() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	local := &supervise.Local{Command: []string{os.Args[0], "worker"}, Env: []string{roleVariable + "=scu"}, LogDir: daemon.LogsDirectory(home)}
+	settings, err := loadConfig(home)
+	if err != nil {
+		return err
+	}
+	local := &supervise.Local{Command: []string{os.Args[0], "worker"}, Env: []string{roleVariable + "=scu"}, LogDir: daemon.LogsDirectory(home), LocksDir: daemon.LocksDirectory(home)}
 	return daemon.Run(ctx, daemon.Options{
-		Home: home, Version: version, BuildID: buildID(), Device: trainingDevice, Planner: plan.Planner{Device: trainingDevice},
+		Home: home, Version: version, BuildID: buildID(), Planner: plan.NewPlanner(), Config: settings,
+		Devices:  []schedule.Device{{Name: "cpu", Kind: "cpu", Memory: 64 << 30}},
 		Launcher: believingLauncher{local}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 }
 
 type believingLauncher struct{ supervise.Launcher }
 
-func (l believingLauncher) Launch(ctx context.Context, start frame.Start) (supervise.Worker, error) {
-	worker, err := l.Launcher.Launch(ctx, start)
-	return believedWorker{worker}, err
+func (l believingLauncher) Launch(ctx context.Context, order supervise.Order) (supervise.Process, error) {
+	process, err := l.Launcher.Launch(ctx, order)
+	return believedProcess{process}, err
 }
 
-type believedWorker struct{ supervise.Worker }
+type believedProcess struct{ supervise.Process }
 
-func (w believedWorker) Wait() supervise.Outcome {
-	outcome := w.Worker.Wait()
-	if outcome.Kind == supervise.Crashed {
-		outcome.Kind = supervise.OutOfMemory
-	}
-	return outcome
+func (p believedProcess) Wait() supervise.Exit {
+	exit := p.Process.Wait()
+	exit.KernelKilled = exit.Signal == syscall.SIGKILL
+	return exit
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/shannon-labs/scu/cmd/scu/internal/progress"
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/rpc"
 )
@@ -31,6 +32,9 @@ func (c *console) printPlan(plan *protocol.Plan) error {
 		fmt.Fprintf(lines, "\t%s\n", form)
 	}
 	fmt.Fprintf(lines, "length\t%d optimizer steps\n", plan.TotalSteps)
+	if plan.MemoryBytes > 0 {
+		fmt.Fprintf(lines, "memory\tabout %s of the device\n", progress.Bytes(plan.MemoryBytes))
+	}
 	fmt.Fprintf(lines, "controller\tS* %.4f, S at step 0 about %.4f (were the data %.1f bits/token)\n\n",
 		plan.Config.TargetS, plan.PredictedStartS, plan.AssumedDataBPT)
 	config := reflect.ValueOf(plan.Config)

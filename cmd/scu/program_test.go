@@ -110,12 +110,14 @@ func newHome(t *testing.T) string {
 	return home
 }
 
-// startDaemon runs a daemon in a process of its own whose workers pretend, and returns its home and how to kill it.
-func startDaemon(t *testing.T) (home string, kill func()) {
+// startDaemon runs a daemon in a process of its own whose workers pretend, and returns its home and how to kill it. Its
+// environment may hold settings.
+func startDaemon(t *testing.T, environment ...string) (home string, kill func()) {
 	t.Helper()
 	home = newHome(t)
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), roleVariable+"=daemon", "SCU_HOME="+home, "GORACE=atexit_sleep_ms=0")
+	c.Env = append(c.Env, environment...)
 	c.Stderr = os.Stderr
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -47,15 +47,8 @@ func (c *console) report(ctx context.Context, err error, arguments []string) int
 	if err == nil {
 		return exitOK
 	}
-	told := describe(err)
-	if ctx.Err() != nil && told.Code == protocol.CodeInternal && !errors.Is(err, rpc.ErrDisconnected) {
-		// Whatever call was under way when the interrupt came, its own words do not matter.
-		told = protocol.NewError(protocol.CodeCancelled, "interrupted")
-	}
-	fmt.Fprintf(c.stderr, "%s %s\n", c.paint(red, "scu:"), told.Message)
-	if told.Hint != "" {
-		fmt.Fprintf(c.stderr, "  %s %s\n", c.paint(bold, "hint:"), told.Hint)
-	}
+	told := describe(interrupted(ctx, err))
+	c.complain(told)
 	// When the flags could not be parsed, c.json says nothing.
 	asked := c.json || slices.Contains(arguments, "--json")
 	var printed *printedError
@@ -69,6 +62,22 @@ func (c *console) report(ctx context.Context, err error, arguments []string) int
 		return exitInterrupted
 	}
 	return exitFailed
+}
+
+// interrupted says so where an interrupt has ended the call under way, whose own words do not matter then.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && describe(err).Code == protocol.CodeInternal && !errors.Is(err, rpc.ErrDisconnected) {
+		return protocol.NewError(protocol.CodeCancelled, "interrupted")
+	}
+	return err
+}
+
+// complain prints an error for a person.
+func (c *console) complain(told *protocol.Error) {
+	fmt.Fprintf(c.stderr, "%s %s\n", c.paint(red, "scu:"), told.Message)
+	if told.Hint != "" {
+		fmt.Fprintf(c.stderr, "  %s %s\n", c.paint(bold, "hint:"), told.Hint)
+	}
 }
 
 // describe turns any error into what a person is told.

@@ -69,6 +69,21 @@ func (c *console) printCard(job *protocol.Job, history []protocol.TrainingMetric
 	line("name", "%s", job.Name)
 	line("job", "%s", job.JobID)
 	line("status", "%s", state.Phase())
+	if waiting := job.Waiting; waiting != nil {
+		line("waits", "%s", waiting.Message)
+		if waiting.Until != nil {
+			line("until", "%s, in %s", waiting.Until.Local().Format(time.DateTime), progress.Elapsed(time.Until(*waiting.Until)))
+		}
+	}
+	if job.Device != "" {
+		line("device", "%s", job.Device)
+	}
+	if job.Priority != 0 {
+		line("priority", "%d", job.Priority)
+	}
+	if job.Attempts > 1 {
+		line("runs", "%d", job.Attempts)
+	}
 	line("model", "%s", job.Spec.BaseModel)
 	line("data", "%s", job.Spec.TrainData)
 	if steps := state.Steps(); steps != "" {
@@ -93,10 +108,30 @@ func (c *console) printCard(job *protocol.Job, history []protocol.TrainingMetric
 			line("hint", "%s", job.Error.Hint)
 		}
 	}
-	if job.ResumableFrom != nil {
-		line("retry", "scu retry %s goes on from step %d", job.Name, *job.ResumableFrom)
+	if next := nextStep(&job.TrainingStatus); next != "" {
+		line("next", "%s", next)
 	}
 	return card.Flush()
+}
+
+// nextStep is the command that lets a job go on, and from where, or "" for one that needs none.
+func nextStep(status *protocol.TrainingStatus) string {
+	var next string
+	switch {
+	case status.Status == protocol.StatusPaused:
+		next = "scu resume " + status.Name
+	case status.Status == protocol.StatusFailed && status.ResumableFrom != nil:
+		next = "scu retry " + status.Name
+	default:
+		return ""
+	}
+	switch {
+	case status.ResumableFrom != nil:
+		next += fmt.Sprintf(" goes on from step %d", *status.ResumableFrom)
+	case status.Step > 0:
+		next += " begins anew"
+	}
+	return next
 }
 
 // plot draws one series of a job with its first and last value.

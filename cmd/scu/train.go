@@ -27,9 +27,10 @@ func newTrainCommand(c *console) *cobra.Command {
 		Long: `Submit a training job. The daemon, started if need be, runs it; this command may end.
 
 With --wait it stays until the job is done and shows its progress. The first Ctrl-C then
-cancels the job and waits until it has stopped; the second ends this command at once. To
-leave without cancelling, do not use --wait: submit the job and follow it with scu watch,
-which Ctrl-C only detaches.
+cancels the job and waits until it has stopped; the second ends this command at once. A job
+that is paused, or waits to be tried again after a crash, is waited for. To leave without
+cancelling, do not use --wait: submit the job and follow it with scu watch, which Ctrl-C
+only detaches.
 
 --set takes any key of the configuration; scu train --dry-run prints them all with the
 values that the job would use, and the reasons.`,
@@ -65,7 +66,8 @@ values that the job would use, and the reasons.`,
 	f.Float64Var(&flags.targetS, "target-s", 0, "S*, the share of the adapter in the total bits that the controller holds")
 	f.StringVar(&flags.spec.Preset, "preset", "", "a named set of defaults")
 	f.StringArrayVar(&flags.settings, "set", nil, "a setting as key=value; may be repeated")
-	f.IntVar(&flags.spec.Priority, "priority", 0, "jobs of a higher priority run first")
+	f.StringVar(&flags.spec.Device, "device", "", "a kind of device, such as cuda, or one device, such as cuda:1; see them with: scu devices")
+	f.IntVar(&flags.spec.Priority, "priority", 0, "-100 to 100; jobs of a higher priority run first")
 	f.StringArrayVar(&flags.spec.Tags, "tag", nil, "a tag to keep with the job; may be repeated")
 	f.BoolVar(&flags.dryRun, "dry-run", false, "only print what the job would do")
 	f.BoolVar(&flags.wait, "wait", false, "stay until the job is done; exit 0 completed, 1 failed, 130 cancelled")

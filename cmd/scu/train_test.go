@@ -47,7 +47,7 @@ func TestTrainWait(t *testing.T) {
 	t.Parallel()
 	home, _ := startDaemon(t)
 
-	plain := scu(t, home, trainArguments(modelGood, "plain", "--wait")...).expect(t, 0, "step 3/3  1.000 bits/token  S 0.0100 → 0.0100  λ 1.000  100 tokens/s")
+	plain := scu(t, home, trainArguments(modelGood, "plain", "--wait")...).expect(t, 0, "3/3  1.000 bits/token  S 0.0100 → 0.0100  λ 1.000  100 tokens/s")
 	if plain.stdout != "plain\n" {
 		t.Errorf("standard output is %q, want the name alone", plain.stdout)
 	}

@@ -31,6 +31,21 @@ func TestWrongUsage(t *testing.T) {
 		"negative cursor":      {"events a --after -3", "--after"},
 		"fields without pairs": {"eval --model m --data d --fields question", `--fields has "question", which is no pair`},
 		"daemon's verb":        {"daemon strat", "strat"},
+		"stop in two ways":     {"daemon stop --now --drain", "drain"},
+		"no name to pause":     {"pause", "arg"},
+		"no priority":          {"priority a", "scu priority NAME N"},
+		"priority of two jobs": {"priority a b 3", "scu priority NAME N"},
+		"priority in words":    {"priority a high", `"high" is not a whole number`},
+		"priority too high":    {"priority a 101", "-100 to 100"},
+		"priority too low":     {"priority a -101", "-100 to 100"},
+		"priority's flag":      {"priority a 1 --colour", "colour"},
+		"delete in two ways":   {"delete a --adapter --with-adapter", "with-adapter"},
+		"queue's verb":         {"queue resmue", "resmue"},
+		"since a word":         {"devices --since yesterday", `--since is "yesterday"`},
+		"since the future":     {"usage --since -2h", "--since"},
+		"no runs":              {"usage --limit 0", "--limit is 0"},
+		"too many runs":        {"usage --limit 1001", "--limit is 1001"},
+		"no file to back up":   {"backup", "arg"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

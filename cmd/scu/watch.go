@@ -14,8 +14,9 @@ func newWatchCommand(c *console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch [NAME …]",
 		Short: "Follow jobs until they are done",
-		Long: `Follow the named jobs, or without names every job that is queued or running, until all of
-them are done. Ctrl-C ends only this command; the jobs go on.
+		Long: `Follow the named jobs, or without names every job that is queued, running or paused, until
+all of them are done. One that is paused, or waits to be tried again after a crash, says so
+and is waited for. Ctrl-C ends only this command; the jobs go on.
 
 The exit status is 0 when all completed, 1 when one failed, 130 when one was cancelled.
 With --json the final status of every job is printed at the end.`,
@@ -28,7 +29,7 @@ With --json the final status of every job is printed at the end.`,
 						return err
 					}
 					if len(names) == 0 {
-						c.note("no job is queued or running; start one with: scu train")
+						c.note("no job is queued, running or paused; start one with: scu train")
 					}
 				}
 				return c.watch(ctx, client, names)

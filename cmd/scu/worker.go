@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,25 +25,37 @@ const heartbeatEvery = 5 * time.Second
 func newWorkerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "worker",
-		Short:  "Run one job for the daemon, which speaks frames on descriptors 3 and 4",
+		Short:  "Run one job for the daemon, which speaks frames on descriptor 3",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			orders, events := os.NewFile(frame.OrderDescriptor, "orders"), os.NewFile(frame.EventDescriptor, "events")
-			if _, err := orders.Stat(); err != nil {
+			stream, err := inheritedStream()
+			if err != nil {
 				return &usageError{message: "worker is started by the daemon, not by hand"}
 			}
-			return work(command.Context(), orders, events)
+			defer stream.Close()
+			return work(command.Context(), stream)
 		},
 	}
+}
+
+// inheritedStream is the socket that this process was started with. Processes that it starts do not inherit it in turn:
+// they would hide its end from the daemon.
+func inheritedStream() (net.Conn, error) {
+	file := os.NewFile(frame.Descriptor, "the stream of the daemon")
+	defer file.Close() // the connection has a descriptor of its own
+	return net.FileConn(file)
 }
 
 // errDaemonGone ends a worker whose daemon has died: nobody is left to report to.
 var errDaemonGone = errors.New("the daemon is gone")
 
-// work runs the job that orders names and reports on events. It returns an error only when it could not report.
-func work(ctx context.Context, orders io.Reader, events io.Writer) error {
-	reader, writer := frame.NewReader(orders), frame.NewWriter(events)
+// work runs the job that the stream orders and reports on it there. It returns an error only when it could not report.
+//
+// The end of interrupted, which is SIGTERM, pauses the job: that is what a system which shuts down sends to all processes at
+// once, and the job is to go on when it is up again.
+func work(interrupted context.Context, stream io.ReadWriter) error {
+	reader, writer := frame.NewReader(stream), frame.NewWriter(stream)
 	var order frame.Order
 	if err := reader.Read(&order); err != nil {
 		return fmt.Errorf("read the start order: %w", err)
@@ -50,18 +63,25 @@ func work(ctx context.Context, orders io.Reader, events io.Writer) error {
 	if order.Start == nil {
 		return errors.New("the first order is not a start")
 	}
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, stop := context.WithCancelCause(context.WithoutCancel(interrupted))
 	defer stop(nil)
-	go obey(reader, stop)
-	go beat(ctx, writer)
+	defer context.AfterFunc(interrupted, func() { stop(engine.ErrPause) })()
+	r := &reporter{writer: writer, stop: stop, told: order.Start.Told, stored: make(chan struct{}, 1), gone: make(chan struct{})}
+	go r.obey(reader)
+	beating, stopBeating := context.WithCancel(context.WithoutCancel(interrupted)) // until the end: to stop can take a while
+	defer stopBeating()
+	go beat(beating, writer)
 
-	result, err := train(ctx, order.Start, &reporter{writer: writer, stop: stop, told: order.Start.Told})
+	result, err := train(ctx, order.Start, r)
+	var paused *engine.PausedError
 	switch {
 	case err == nil:
 		done := &frame.Done{Summary: result.Summary, Files: result.Saved.Files, SizeBytes: result.Saved.SizeBytes, SHA256: result.Saved.SHA256}
 		return writer.Write(&frame.Event{Done: done})
-	case errors.Is(context.Cause(ctx), errDaemonGone):
+	case errors.Is(context.Cause(ctx), errDaemonGone), r.daemonIsGone():
 		return errDaemonGone
+	case errors.As(err, &paused):
+		return writer.Write(&frame.Event{Paused: &frame.Paused{Step: paused.Step}})
 	default:
 		return writer.Write(&frame.Event{Failed: failure(ctx, err)})
 	}
@@ -92,20 +112,6 @@ func failure(ctx context.Context, err error) *protocol.Error {
 	}
 }
 
-// obey reads orders until the stream ends: at a cancel, or at the end, which is the daemon's, the job stops.
-func obey(reader *frame.Reader, stop context.CancelCauseFunc) {
-	for {
-		var order frame.Order
-		if err := reader.Read(&order); err != nil {
-			stop(errDaemonGone)
-			return
-		}
-		if order.Cancel != nil {
-			stop(context.Canceled)
-		}
-	}
-}
-
 func beat(ctx context.Context, writer *frame.Writer) {
 	ticker := time.NewTicker(heartbeatEvery)
 	defer ticker.Stop()
@@ -121,11 +127,48 @@ func beat(ctx context.Context, writer *frame.Writer) {
 	}
 }
 
-// reporter turns what the engine tells into frames. When they can no longer be written, the daemon is gone.
+// reporter turns what the engine tells into frames, and obeys those of the daemon. When they can no longer be written or
+// read, the daemon is gone.
 type reporter struct {
 	writer *frame.Writer
-	stop   context.CancelCauseFunc
-	told   int // steps that the job's worker before this one has told of
+	stop   context.CancelCauseFunc // the first cause holds
+	told   int                     // steps that the job's worker before this one has told of
+	stored chan struct{}           // the daemon's answer to a sync
+	gone   chan struct{}           // closed at the end of the daemon's orders
+}
+
+// obey reads orders until the stream ends: at a pause, at a cancel, or at the end, which is the daemon's, the job stops.
+// A cancel does not hurry a job that is pausing already: the daemon knows what it wants of it, and waits only so long.
+func (r *reporter) obey(reader *frame.Reader) {
+	defer close(r.gone)
+	for {
+		var order frame.Order
+		if err := reader.Read(&order); err != nil {
+			r.stop(errDaemonGone)
+			return
+		}
+		switch {
+		case order.Pause != nil:
+			r.stop(engine.ErrPause)
+		case order.Cancel != nil:
+			r.stop(context.Canceled)
+		case order.Stored != nil:
+			select {
+			case r.stored <- struct{}{}:
+			default: // nobody has asked
+			}
+		}
+	}
+}
+
+// daemonIsGone reports whether the orders have ended, be it while the job paused.
+func (r *reporter) daemonIsGone() bool {
+	select {
+	case <-r.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 func (r *reporter) send(event *frame.Event) {
@@ -156,6 +199,21 @@ func (r *reporter) Evaluated(evaluation protocol.Evaluation) {
 		r.send(&frame.Event{Eval: &evaluation})
 	}
 }
+
+// Sync waits until the daemon has stored everything that it was told.
+func (r *reporter) Sync(ctx context.Context) error {
+	r.send(&frame.Event{Sync: &frame.Sync{}})
+	select {
+	case <-r.stored:
+		return nil
+	case <-r.gone:
+		return errDaemonGone
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *reporter) Memory(bytes int64) { r.send(&frame.Event{Memory: &frame.Memory{Bytes: bytes}}) }
 
 func (r *reporter) Log(message string, warning bool) {
 	r.send(&frame.Event{Log: &frame.Log{Message: message, Warning: warning}})

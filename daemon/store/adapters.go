@@ -19,10 +19,19 @@ func insertAdapter(c *change, a protocol.AdapterArtifact) error {
 		texts[i] = string(text)
 	}
 	_, err := c.tx.ExecContext(c.ctx, `
-INSERT INTO adapters (id, job_id, name, local_path, hub_model_id, base_model, train_config, metrics, adapter_files, size_bytes, sha256, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.ID, a.JobID, a.Name, a.LocalPath, a.HubModelID, a.BaseModel, texts[0], texts[1], texts[2], a.SizeBytes, a.SHA256, micros(a.CreatedAt))
+INSERT INTO adapters (id, job_id, name, local_path, hub_model_id, base_model, train_config, metrics, adapter_files, size_bytes, sha256, created_at, owner)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID, a.JobID, a.Name, a.LocalPath, a.HubModelID, a.BaseModel, texts[0], texts[1], texts[2], a.SizeBytes, a.SHA256, micros(a.CreatedAt), c.record.Owner)
 	return err
+}
+
+// AdapterBytes is how much space an owner's adapters take.
+func (s *Store) AdapterBytes(ctx context.Context, owner string) (int64, error) {
+	var bytes int64
+	if err := s.read.QueryRowContext(ctx, `SELECT coalesce(sum(size_bytes), 0) FROM adapters WHERE owner = ?`, owner).Scan(&bytes); err != nil {
+		return 0, s.explain("sum the adapters of "+owner, err)
+	}
+	return bytes, nil
 }
 
 // Adapters returns every adapter, the newest first.

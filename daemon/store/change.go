@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -10,45 +9,65 @@ import (
 	"github.com/shannon-labs/scu/protocol"
 )
 
-// change is one write transaction on one job.
+// change is one write to one job, inside the writer's transaction.
 type change struct {
 	ctx    context.Context
-	tx     *sql.Tx
+	store  *Store
+	tx     transaction
 	record *Record
 	now    time.Time
+
+	progressOnly bool // nothing is to be saved but what [change.saveProgress] saves
 }
 
 // change loads a job, lets do alter it, and writes it back, in one transaction. An error from do leaves no trace. It
-// returns the job as it then stands.
-func (s *Store) change(ctx context.Context, action, jobID string, do func(*change) error) (*Record, error) {
+// returns the job as it then stands. The verb says in errors what was to be done to the job.
+func (s *Store) change(ctx context.Context, verb, jobID string, do func(*change) error) (*Record, error) {
 	var record *Record
-	err := inTransaction(ctx, s.write, func(tx *sql.Tx) (err error) {
-		if record, err = oneRecord(ctx, tx, `WHERE j.id = ?`, jobID); err != nil {
-			return err
+	err := s.writer.submit(ctx, func(ctx context.Context, tx transaction) (changed string, err error) {
+		if record, err = oneRecord(ctx, tx, whereID, jobID); err != nil {
+			return "", err
 		}
 		before := record.LastCursor
-		if err := do(&change{ctx: ctx, tx: tx, record: record, now: time.Now().UTC()}); err != nil {
-			return err
+		c := &change{ctx: ctx, store: s, tx: tx, record: record, now: s.now()}
+		if err := do(c); err != nil {
+			return "", err
 		}
-		if record.LastCursor == before {
-			return nil
+		if record.LastCursor != before {
+			changed = jobID
 		}
-		return record.save(ctx, tx)
+		if c.progressOnly {
+			return changed, c.saveProgress()
+		}
+		return changed, c.save()
 	})
 	if err != nil {
-		return nil, s.explain(fmt.Sprintf("%s job %s", action, jobID), err)
+		return nil, s.explain(fmt.Sprintf("%s job %s", verb, jobID), err)
 	}
-	s.changed(jobID)
 	return record, nil
 }
 
-// move takes the job to another state and tells of it. Whatever else belongs to the new state must be set before.
-func (c *change) move(to protocol.Status) error {
+// move takes the job to the state to which an action leads, and tells of it. Whatever else belongs to the new state must
+// be set before.
+func (c *change) move(a action) error {
 	job := &c.record.Job
-	if err := checkMove(job.JobID, job.Status, to); err != nil {
+	if err := check(a, job); err != nil {
 		return err
 	}
+	from, to := job.Status, transitions[a].to
+	if from == protocol.StatusRunning {
+		if err := c.closeRun(to); err != nil {
+			return fmt.Errorf("close the run: %w", err)
+		}
+		c.record.CancelRequested, c.record.PauseRequested = false, nil
+	}
 	job.Status, job.Phase, job.PhaseProgress, job.EstimatedFinish = to, "", 0, nil
+	if to != protocol.StatusQueued && to != protocol.StatusPaused {
+		job.Waiting = nil
+	}
+	if to != protocol.StatusQueued {
+		c.record.NotBefore = nil
+	}
 	if to.Final() {
 		job.CompletedAt = &c.now
 	}

@@ -7,45 +7,41 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"time"
 
 	"github.com/shannon-labs/scu/protocol"
 )
 
 // NewJob is a job to be queued.
 type NewJob struct {
-	ID        string
-	Name      string
-	Spec      protocol.JobSpec
-	ModelPath string
-	Config    protocol.SCUConfig
-	Reasons   map[string]string
+	ID          string
+	Name        string
+	Owner       string // who the job is charged to
+	Spec        protocol.JobSpec
+	ModelPath   string
+	Device      string // the kind or the name of the device that it must run on
+	MemoryBytes int64  // of the device's, as estimated
+	Config      protocol.SCUConfig
+	Reasons     map[string]string
 }
 
 // CreateJob queues a job and returns it once it is on disk. If the specification's request id is known, it returns the
 // job of that request, and created is false. A name that a living job has gives a [*NameTakenError], a request id that
 // came with another specification a [*RequestReusedError].
 func (s *Store) CreateJob(ctx context.Context, n NewJob) (record *Record, created bool, err error) {
-	err = inTransaction(ctx, s.write, func(tx *sql.Tx) error {
+	err = s.writer.submit(ctx, func(ctx context.Context, tx transaction) (changed string, err error) {
 		record, err = findRequest(ctx, tx, n.Spec)
 		if !errors.Is(err, ErrNotFound) {
-			return err
+			return "", err
 		}
 		if err := checkNameFree(ctx, tx, n.Name); err != nil {
-			return err
+			return "", err
 		}
 		created = true
-		if err := insertJob(ctx, tx, n); err != nil {
-			return err
-		}
-		record, err = tellCreation(ctx, tx, n)
-		return err
+		record, err = s.insertJob(ctx, tx, n)
+		return n.ID, err
 	})
 	if err != nil {
 		return nil, false, s.explain("add a job", err)
-	}
-	if created {
-		s.changed(n.ID)
 	}
 	return record, created, nil
 }
@@ -63,7 +59,7 @@ func findRequest(ctx context.Context, from queryer, spec protocol.JobSpec) (*Rec
 	if spec.RequestID == "" {
 		return nil, ErrNotFound
 	}
-	record, err := oneRecord(ctx, from, `WHERE j.request_id = ?`, spec.RequestID)
+	record, err := oneRecord(ctx, from, `WHERE j.request_id = `+textParameter, spec.RequestID)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +89,9 @@ func sameSpec(a, b protocol.JobSpec) (bool, error) {
 }
 
 // checkNameFree gives a better error than the unique index on names of living jobs, which guards the same thing.
-func checkNameFree(ctx context.Context, tx *sql.Tx, name string) error {
+func checkNameFree(ctx context.Context, tx transaction, name string) error {
 	taken := NameTakenError{Name: name}
-	err := tx.QueryRowContext(ctx, `SELECT id, status FROM jobs WHERE name = ? AND status IN ('queued', 'running', 'paused')`, name).
+	err := tx.QueryRowContext(ctx, `SELECT id, status FROM jobs WHERE name = ? AND completed_at IS NULL`, name).
 		Scan(&taken.JobID, &taken.Status)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -106,7 +102,11 @@ func checkNameFree(ctx context.Context, tx *sql.Tx, name string) error {
 	return &taken
 }
 
-func insertJob(ctx context.Context, tx *sql.Tx, n NewJob) error {
+// firstCursor is that of the event that tells of a job's creation.
+const firstCursor = 1
+
+// insertJob adds a job and its first event: that it is queued.
+func (s *Store) insertJob(ctx context.Context, tx transaction, n NewJob) (*Record, error) {
 	if n.Reasons == nil {
 		n.Reasons = map[string]string{}
 	}
@@ -114,27 +114,25 @@ func insertJob(ctx context.Context, tx *sql.Tx, n NewJob) error {
 	for i, value := range []any{n.Spec, n.Config, n.Reasons} {
 		text, err := json.Marshal(value)
 		if err != nil {
-			return fmt.Errorf("encode %T: %w", value, err)
+			return nil, fmt.Errorf("encode %T: %w", value, err)
 		}
 		texts[i] = string(text)
 	}
+	now := micros(s.now())
 	_, err := tx.ExecContext(ctx, `
-INSERT INTO jobs (id, name, request_id, status, priority, base_model, model_path, train_data, val_data, spec, config, reasons, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+INSERT INTO jobs (id, name, request_id, status, priority, base_model, model_path, train_data, val_data, spec, config, reasons, created_at,
+	owner, wanted_device, memory_bytes, queued_at, last_cursor)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		n.ID, n.Name, textOrNull(n.Spec.RequestID), protocol.StatusQueued, n.Spec.Priority, n.Spec.BaseModel, n.ModelPath,
-		n.Spec.TrainData, n.Spec.ValData, texts[0], texts[1], texts[2], micros(time.Now()))
-	return err
-}
-
-// tellCreation adds a new job's first event: that it is queued.
-func tellCreation(ctx context.Context, tx *sql.Tx, n NewJob) (*Record, error) {
-	record, err := oneRecord(ctx, tx, `WHERE j.id = ?`, n.ID)
+		n.Spec.TrainData, n.Spec.ValData, texts[0], texts[1], texts[2], now, n.Owner, n.Device, n.MemoryBytes, now, firstCursor)
 	if err != nil {
 		return nil, err
 	}
-	c := &change{ctx: ctx, tx: tx, record: record, now: record.Job.CreatedAt}
-	if err := c.tellState(); err != nil {
+	record, err := oneRecord(ctx, tx, whereID, n.ID)
+	if err != nil {
 		return nil, err
 	}
-	return record, record.save(ctx, tx)
+	c := &change{ctx: ctx, store: s, tx: tx, record: record, now: record.Job.CreatedAt}
+	record.LastCursor = firstCursor - 1
+	return record, c.tellState()
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/shannon-labs/scu/protocol"
 )
 
-// Events returns at most limit events of a job with cursors above after, in order and without a gap.
+// Events returns at most limit events of a job with cursors above after, in order and without a gap, but for metrics that
+// [Store.Downsample] has thinned.
 func (s *Store) Events(ctx context.Context, jobID string, after int64, limit int) (events []protocol.JobEvent, err error) {
 	// Both tables are read in one transaction: a batch committed in between would leave a gap.
 	err = inTransaction(ctx, s.read, func(tx *sql.Tx) error {
@@ -17,7 +18,7 @@ func (s *Store) Events(ctx context.Context, jobID string, after int64, limit int
 		if err != nil {
 			return err
 		}
-		metrics, err := selectMetrics(ctx, tx, `m.job_id = ? AND m.cursor > ? ORDER BY m.cursor LIMIT ?`, jobID, after, limit)
+		metrics, err := selectMetrics(ctx, tx, `m.job_id = `+textParameter+` AND m.cursor > ? ORDER BY m.cursor LIMIT ?`, jobID, after, limit)
 		if err != nil {
 			return err
 		}
@@ -49,7 +50,7 @@ func mergeEvents(jobID string, others []protocol.JobEvent, metrics []metricsRow,
 // selectEvents reads the table events alone, where metrics are not.
 func selectEvents(ctx context.Context, from queryer, jobID string, after int64, limit int) ([]protocol.JobEvent, error) {
 	rows, err := from.QueryContext(ctx,
-		`SELECT cursor, type, payload, created_at FROM events WHERE job_id = ? AND cursor > ? ORDER BY cursor LIMIT ?`, jobID, after, limit)
+		`SELECT cursor, type, payload, created_at FROM events WHERE job_id = `+textParameter+` AND cursor > ? ORDER BY cursor LIMIT ?`, jobID, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func scanEvents(rows *sql.Rows, jobID string) ([]protocol.JobEvent, error) {
 func (s *Store) Messages(ctx context.Context, jobID string, limit int) ([]protocol.JobEvent, error) {
 	rows, err := s.read.QueryContext(ctx, `
 SELECT cursor, type, payload, created_at FROM (
-	SELECT * FROM events WHERE job_id = ? AND type IN ('log', 'warning') ORDER BY cursor DESC LIMIT ?)
+	SELECT * FROM events WHERE job_id = `+textParameter+` AND type IN ('log', 'warning') ORDER BY cursor DESC LIMIT ?)
 ORDER BY cursor`, jobID, limit)
 	if err != nil {
 		return nil, s.explain(fmt.Sprintf("read log lines of job %s", jobID), err)

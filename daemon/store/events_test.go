@@ -17,6 +17,15 @@ func stepFrame(step int) frame.Event {
 	return frame.Event{Metrics: &protocol.TrainingMetrics{Step: step, DataBPT: 2.5, EtaMinutes: 3, CreatedAt: time.Now()}}
 }
 
+// stepFrames are the metrics of so many steps in a row.
+func stepFrames(first, count int) []frame.Event {
+	frames := make([]frame.Event, count)
+	for i := range frames {
+		frames[i] = stepFrame(first + i)
+	}
+	return frames
+}
+
 // allEvents reads a job's events in pages of a size, and fails on a gap or a repeat.
 func allEvents(t *testing.T, s *Store, id string, page int) []protocol.JobEvent {
 	t.Helper()

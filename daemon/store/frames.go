@@ -12,21 +12,33 @@ import (
 	"github.com/shannon-labs/scu/protocol/frame"
 )
 
-// RecordFrames stores what a worker has said, in order, in one transaction: all of the frames or none. Heartbeats, Done
-// and Failed are not for the store. A job that is not running gives [ErrNotRunning].
+// RecordFrames stores what a worker has said, in order, in one transaction: all of the frames or none. Heartbeats, Done,
+// Paused and Failed are not for the store. A job that is not running gives [ErrNotRunning].
 func (s *Store) RecordFrames(ctx context.Context, jobID string, frames []frame.Event) error {
 	_, err := s.change(ctx, "record progress of", jobID, func(c *change) error {
-		if status := c.record.Job.Status; status != protocol.StatusRunning {
-			return fmt.Errorf("%w: it is %s", ErrNotRunning, status)
+		if err := c.checkRunning(); err != nil {
+			return err
 		}
+		c.progressOnly = true
+		steps, tokens := 0, int64(0)
 		for i := range frames {
 			if err := c.recordFrame(&frames[i]); err != nil {
 				return err
 			}
+			if m := frames[i].Metrics; m != nil {
+				steps, tokens = steps+1, tokens+int64(m.Tokens)
+			}
 		}
-		return nil
+		return c.countSteps(steps, tokens)
 	})
 	return err
+}
+
+func (c *change) checkRunning() error {
+	if status := c.record.Job.Status; status != protocol.StatusRunning {
+		return fmt.Errorf("%w: it is %s", ErrNotRunning, status)
+	}
+	return nil
 }
 
 func (c *change) recordFrame(f *frame.Event) error {
@@ -39,6 +51,8 @@ func (c *change) recordFrame(f *frame.Event) error {
 		return c.recordMetrics(*f.Metrics)
 	case f.Eval != nil:
 		return c.recordEvaluation(f.Eval)
+	case f.Memory != nil:
+		return c.recordMemory(f.Memory.Bytes)
 	case f.Log != nil && f.Log.Warning:
 		return c.tell(protocol.JobEvent{Type: protocol.EventWarning, Message: f.Log.Message})
 	case f.Log != nil:
@@ -65,6 +79,9 @@ func (c *change) recordPlan(plan protocol.Plan) error {
 	}
 	job := &c.record.Job
 	job.Plan, job.Config, job.TotalSteps = &plan, &plan.Config, plan.TotalSteps
+	if err := c.savePlan(); err != nil {
+		return err
+	}
 	return c.tell(protocol.JobEvent{Type: protocol.EventPlan, Plan: &plan})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 
 	"github.com/shannon-labs/scu/protocol"
 )
@@ -56,7 +57,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 
 // Metrics returns at most limit rows of a job with from ≤ step ≤ to, in the order of steps; to 0 means no end.
 func (s *Store) Metrics(ctx context.Context, jobID string, from, to, limit int) ([]protocol.TrainingMetrics, error) {
-	rows, err := selectMetrics(ctx, s.read, `m.job_id = ? AND m.step >= ? AND (? = 0 OR m.step <= ?) ORDER BY m.step LIMIT ?`, jobID, from, to, to, limit)
+	if to == 0 {
+		to = math.MaxInt
+	}
+	rows, err := selectMetrics(ctx, s.read, `m.job_id = `+textParameter+` AND m.step BETWEEN ? AND ? ORDER BY m.step LIMIT ?`, jobID, from, to, limit)
 	if err != nil {
 		return nil, s.explain(fmt.Sprintf("read metrics of job %s", jobID), err)
 	}
@@ -72,14 +76,8 @@ func selectMetrics(ctx context.Context, from queryer, where string, args ...any)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var all []metricsRow
-	for rows.Next() {
-		var row metricsRow
-		if err := rows.Scan(row.targets()...); err != nil {
-			return nil, err
-		}
-		all = append(all, row)
-	}
-	return all, rows.Err()
+	return scanAll(rows, func(rows *sql.Rows) (row metricsRow, err error) {
+		err = rows.Scan(row.targets()...)
+		return row, err
+	})
 }

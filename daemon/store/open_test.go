@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
+	"github.com/mattn/go-sqlite3"
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/protocol/frame"
 )
@@ -52,7 +55,8 @@ func TestReopenKeepsEverything(t *testing.T) {
 func TestSettingsHold(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000",
+		"cache_size": "-2048", "journal_size_limit": "67108864"} {
 		var got string
 		if err := s.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q, %v; want %s", pragma, got, err, want)
@@ -78,7 +82,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 	_, err = Open(t.Context(), path, Options{})
 	var newer *NewerSchemaError
-	if !errors.As(err, &newer) || newer.Found != 99 || newer.Known != 3 || !strings.Contains(err.Error(), path) {
+	if !errors.As(err, &newer) || newer.Found != 99 || newer.Known != 4 || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -116,6 +120,23 @@ func TestMigrationNumbersHaveNoGap(t *testing.T) {
 	}
 	if all, err := loadMigrations(fstest.MapFS{"migrations/0001_a.sql": file, "migrations/0002_b.sql": file}); err != nil || len(all) != 2 {
 		t.Errorf("got %v, %v", all, err)
+	}
+}
+
+func TestWhatMeansAFullDisk(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	for _, err := range []sqlite3.Error{
+		{Code: sqlite3.ErrFull},
+		{Code: sqlite3.ErrIoErr, SystemErrno: syscall.ENOSPC},
+		{Code: sqlite3.ErrIoErr, SystemErrno: syscall.EDQUOT},
+	} {
+		if got := s.explain("test", fmt.Errorf("write: %w", err)); !errors.Is(got, ErrDiskFull) || !strings.Contains(got.Error(), s.path) {
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+	if got := s.explain("test", sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: syscall.EIO}); errors.Is(got, ErrDiskFull) {
+		t.Errorf("a broken disk became %v", got)
 	}
 }
 

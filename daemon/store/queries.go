@@ -8,16 +8,25 @@ import (
 	"github.com/shannon-labs/scu/protocol"
 )
 
-// Job returns the job with an id, or the newest one with a name, or [ErrNotFound].
+// jobKeys are the ways to find a job, in the order in which they are tried.
+var jobKeys = []string{
+	whereID,
+	`WHERE j.name = ` + textParameter + ` AND j.completed_at IS NULL`, // there is at most one
+	`WHERE j.name = ` + textParameter + ` ORDER BY j.sequence DESC LIMIT 1`,
+}
+
+// Job returns the job with an id, or the living one with a name, or the newest one with it, or [ErrNotFound].
 func (s *Store) Job(ctx context.Context, idOrName string) (*Record, error) {
-	record, err := oneRecord(ctx, s.read, `WHERE j.id = ?`, idOrName)
-	if errors.Is(err, ErrNotFound) {
-		record, err = oneRecord(ctx, s.read, `WHERE j.name = ? ORDER BY j.sequence DESC LIMIT 1`, idOrName)
+	for _, key := range jobKeys {
+		record, err := oneRecord(ctx, s.read, key, idOrName)
+		switch {
+		case err == nil:
+			return record, nil
+		case !errors.Is(err, ErrNotFound):
+			return nil, s.explain("look for a job", err)
+		}
 	}
-	if err != nil {
-		return nil, s.explain("look for a job", err)
-	}
-	return record, nil
+	return nil, s.explain("look for a job", ErrNotFound)
 }
 
 // A Filter selects jobs. Zero fields select all.
@@ -59,9 +68,14 @@ func (s *Store) Jobs(ctx context.Context, f Filter) ([]*Record, error) {
 	return all, nil
 }
 
-// Living returns every job in a state that is not final, the oldest first.
+// Living returns every job in a state that is not final, the oldest first, with what it takes to put it into the queue. There
+// may be thousands, so specification, configuration, reasons, plan and metrics are left out, which take most of the time.
 func (s *Store) Living(ctx context.Context) ([]*Record, error) {
-	all, err := records(ctx, s.read, `WHERE j.status IN ('queued', 'running', 'paused') ORDER BY j.sequence`)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+jobColumns+` FROM jobs AS j WHERE j.status IN ('queued', 'running', 'paused') ORDER BY j.sequence`)
+	if err != nil {
+		return nil, s.explain("list living jobs", err)
+	}
+	all, err := scanAll(rows, scanLiving)
 	if err != nil {
 		return nil, s.explain("list living jobs", err)
 	}

@@ -3,9 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/shannon-labs/scu/protocol"
 )
@@ -17,9 +17,26 @@ type Record struct {
 	Sequence        int64              // grows with each job created
 	ModelPath       string             // of the base model, absolute
 	AdapterID       string             // allotted when the job started; the adapter itself stands only if the job completed
-	CancelRequested bool
-	LastCursor      int64             // of the newest event
-	Reasons         map[string]string // of the configuration's values, from planning
+	CancelRequested bool               // of a running job
+	PauseRequested  *protocol.Waiting  // of a running job: why it is to be paused
+	LastCursor      int64              // of the newest event
+	Reasons         map[string]string  // of the configuration's values, from planning
+
+	Owner       string     // who the job is charged to
+	Device      string     // the kind or the name of the device that it must run on; Job.Device is the one it ran on
+	MemoryBytes int64      // of the device: estimated, and later as a worker told
+	QueuedAt    time.Time  // since when it waits, for aging
+	NotBefore   *time.Time // it must not be started earlier
+	Retries     int        // after crashes, since a person last asked for it to run
+	LastCrash   *Crash     // since then; nil: there was none
+
+	deleting bool // see [Store.DeleteJob]
+}
+
+// Crash is how a run ended that ended by itself and badly.
+type Crash struct {
+	Signature string // equal for crashes of the same kind
+	Step      int    // at which it happened
 }
 
 // queryer is a pool or a transaction.
@@ -27,13 +44,12 @@ type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// selectRecords reads jobs (as j) with the metrics of their last step (as m).
-const selectRecords = `
-SELECT j.sequence, j.id, j.name, j.status, j.phase, j.phase_progress, j.progress, j.step, j.total_steps, j.spec, j.config, j.reasons,
-	j.model_path, j.plan, j.summary, j.error, j.adapter_id, j.created_at, j.started_at, j.completed_at, j.estimated_finish,
-	j.cancel_requested_at IS NOT NULL, j.last_cursor, ` + metricsColumns + `
-FROM jobs AS j LEFT JOIN training_metrics AS m ON m.job_id = j.id AND m.step = j.step
-`
+// textParameter stands for a text in queries that are run often. A bare parameter can make SQLite plan a query anew at each use,
+// since it might be clever about the value; that takes up to eight times as long as the query.
+const textParameter = `CAST(? AS TEXT)`
+
+// whereID selects a job by its id.
+const whereID = `WHERE j.id = ` + textParameter
 
 // records runs selectRecords with more clauses.
 func records(ctx context.Context, from queryer, clauses string, args ...any) ([]*Record, error) {
@@ -41,16 +57,7 @@ func records(ctx context.Context, from queryer, clauses string, args ...any) ([]
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var all []*Record
-	for rows.Next() {
-		record, err := scanRecord(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, record)
-	}
-	return all, rows.Err()
+	return scanAll(rows, scanRecord)
 }
 
 // oneRecord is the first of records, or ErrNotFound.
@@ -65,60 +72,54 @@ func oneRecord(ctx context.Context, from queryer, clauses string, args ...any) (
 	return all[0], nil
 }
 
-func scanRecord(rows *sql.Rows) (*Record, error) {
-	var (
-		r                                 Record
-		spec, config, reasons             string
-		plan, summary, failure, adapterID sql.NullString
-		created                           int64
-		started, completed, estimated     sql.NullInt64
-		metrics                           metricsRow
-	)
+// saveProgress writes back the columns that a worker's frames change, and leaves alone those that indexes and checks make dear.
+func (c *change) saveProgress() error {
+	r := c.record
 	job := &r.Job
-	targets := []any{&r.Sequence, &job.JobID, &job.Name, &job.Status, &job.Phase, &job.PhaseProgress, &job.Progress, &job.Step, &job.TotalSteps,
-		&spec, &config, &reasons, &r.ModelPath, &plan, &summary, &failure, &adapterID, &created, &started, &completed,
-		&estimated, &r.CancelRequested, &r.LastCursor}
-	if err := rows.Scan(append(targets, metrics.targets()...)...); err != nil {
-		return nil, err
-	}
-	job.CreatedAt, job.StartedAt, job.CompletedAt, job.EstimatedFinish = fromMicros(created), timeOrNil(started), timeOrNil(completed), timeOrNil(estimated)
-	job.Metrics = metrics.valueOrNil()
-	r.AdapterID = adapterID.String
-	if job.Status == protocol.StatusCompleted {
-		job.AdapterID = adapterID.String
-	}
-	var errs [3]error
-	job.Plan, errs[0] = parseOrNil[protocol.Plan](plan)
-	job.Summary, errs[1] = parseOrNil[protocol.RunSummary](summary)
-	job.Error, errs[2] = parseOrNil[protocol.Error](failure)
-	err := errors.Join(append(errs[:],
-		json.Unmarshal([]byte(spec), &job.Spec),
-		json.Unmarshal([]byte(config), &r.Ordered),
-		json.Unmarshal([]byte(reasons), &r.Reasons))...)
-	if err != nil {
-		return nil, fmt.Errorf("decode job %s: %w", job.JobID, err)
-	}
-	job.Config = &r.Ordered
-	if job.Plan != nil {
-		job.Config = &job.Plan.Config
-	}
-	return &r, nil
+	_, err := c.tx.ExecContext(c.ctx, `
+UPDATE jobs SET phase = ?, phase_progress = ?, progress = ?, step = ?, total_steps = ?, estimated_finish = ?, memory_bytes = ?, last_cursor = ?
+WHERE id = ?`,
+		job.Phase, job.PhaseProgress, job.Progress, job.Step, job.TotalSteps, microsOrNull(job.EstimatedFinish), r.MemoryBytes, r.LastCursor,
+		job.JobID)
+	return err
 }
 
-// save writes back every column that can change.
-func (r *Record) save(ctx context.Context, tx *sql.Tx) error {
+func (c *change) savePlan() error {
+	plan, err := jsonOrNull(c.record.Job.Plan)
+	if err != nil {
+		return err
+	}
+	_, err = c.tx.ExecContext(c.ctx, `UPDATE jobs SET plan = ? WHERE id = ?`, plan, c.record.Job.JobID)
+	return err
+}
+
+// save writes back every column that can change, but for the plan.
+func (c *change) save() error {
+	r := c.record
 	job := &r.Job
-	plan, err1 := jsonOrNull(job.Plan)
-	summary, err2 := jsonOrNull(job.Summary)
-	failure, err3 := jsonOrNull(job.Error)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	summary, err1 := jsonOrNull(job.Summary)
+	failure, err2 := jsonOrNull(job.Error)
+	waiting, err3 := jsonOrNull(job.Waiting)
+	pauseRequested, err4 := jsonOrNull(r.PauseRequested)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return fmt.Errorf("encode job %s: %w", job.JobID, err)
 	}
-	_, err := tx.ExecContext(ctx, `
-UPDATE jobs SET status = ?, phase = ?, phase_progress = ?, progress = ?, step = ?, total_steps = ?, plan = ?, summary = ?, error = ?,
-	adapter_id = ?, started_at = ?, completed_at = ?, estimated_finish = ?, last_cursor = ? WHERE id = ?`,
-		job.Status, job.Phase, job.PhaseProgress, job.Progress, job.Step, job.TotalSteps, plan, summary, failure,
-		textOrNull(r.AdapterID), microsOrNull(job.StartedAt), microsOrNull(job.CompletedAt), microsOrNull(job.EstimatedFinish),
-		r.LastCursor, job.JobID)
+	crash := Crash{}
+	if r.LastCrash != nil {
+		crash = *r.LastCrash
+	}
+	_, err := c.tx.ExecContext(c.ctx, `
+UPDATE jobs SET status = ?, phase = ?, phase_progress = ?, progress = ?, step = ?, total_steps = ?, summary = ?, error = ?,
+	adapter_id = ?, started_at = ?, completed_at = ?, estimated_finish = ?, last_cursor = ?,
+	cancel_requested_at = CASE WHEN ? THEN coalesce(cancel_requested_at, ?) END,
+	priority = ?, device = ?, memory_bytes = ?, queued_at = ?, not_before = ?, attempts = ?, retries = ?, waiting = ?, pause_requested = ?,
+	crash_signature = ?, crash_step = ?, thinned_at = CASE WHEN ? THEN thinned_at END
+WHERE id = ?`,
+		job.Status, job.Phase, job.PhaseProgress, job.Progress, job.Step, job.TotalSteps, summary, failure,
+		textOrNull(r.AdapterID), microsOrNull(job.StartedAt), microsOrNull(job.CompletedAt), microsOrNull(job.EstimatedFinish), r.LastCursor,
+		r.CancelRequested, micros(c.now),
+		job.Priority, job.Device, r.MemoryBytes, micros(r.QueuedAt), microsOrNull(r.NotBefore), job.Attempts, r.Retries, waiting, pauseRequested,
+		crash.Signature, crash.Step, job.Status.Final(), // what a job that runs again adds has not been thinned
+		job.JobID)
 	return err
 }

@@ -33,9 +33,21 @@ func openAt(t *testing.T, path string, o Options) *Store {
 	return s
 }
 
+// mustBeSound checks every invariant of the database.
+func mustBeSound(t testing.TB, s *Store) {
+	t.Helper()
+	problems, err := Check(t.Context(), s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problems {
+		t.Error(problem)
+	}
+}
+
 func newJob(id, name string) NewJob {
 	return NewJob{
-		ID: id, Name: name, ModelPath: "/models/m",
+		ID: id, Name: name, Owner: "local", ModelPath: "/models/m", Device: "cpu", MemoryBytes: 1000,
 		Spec:    protocol.JobSpec{BaseModel: "m", TrainData: "/data/train.jsonl", Tags: []string{"a"}, ConfigOverrides: map[string]any{"lora_r": 8}},
 		Config:  protocol.SCUConfig{LoraR: 8, LearningRate: 1e-3, TargetModules: []string{"q_proj"}},
 		Reasons: map[string]string{"lora_r": "you asked for it"},
@@ -53,7 +65,7 @@ func mustCreate(t *testing.T, s *Store, n NewJob) *Record {
 
 func mustStart(t *testing.T, s *Store, id string) *Record {
 	t.Helper()
-	record, err := s.StartJob(t.Context(), id, "adapter-of-"+id)
+	record, err := s.StartJob(t.Context(), id, Start{AdapterID: "adapter-of-" + id, Device: "cpu"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,10 +108,25 @@ func TestNamesAreUniqueAmongLivingJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustCreate(t, s, newJob("job-3", "same"))
-	record, err := s.Job(t.Context(), "same")
-	if err != nil || record.Job.JobID != "job-3" {
-		t.Errorf("a name means %+v, %v; want the newest", record, err)
+	wantNamed := func(id, what string) {
+		t.Helper()
+		if record, err := s.Job(t.Context(), "same"); err != nil || record.Job.JobID != id {
+			t.Errorf("the name means %+v, %v; want %s", record, err, what)
+		}
 	}
+	wantNamed("job-3", "the living one")
+	if _, err := s.RetryJob(t.Context(), "job-1"); !errors.As(err, &taken) || taken.JobID != "job-3" {
+		t.Errorf("a retry took a living job's name: %v", err)
+	}
+	if err := attempts[fail](t, s, "job-3"); err != nil {
+		t.Fatal(err)
+	}
+	wantNamed("job-3", "the newest")
+	if _, err := s.RetryJob(t.Context(), "job-1"); err != nil {
+		t.Fatal(err)
+	}
+	wantNamed("job-1", "the living one, though it is older")
+	mustBeSound(t, s)
 }
 
 func TestRequestIDMakesOneJob(t *testing.T) {

@@ -3,17 +3,34 @@
 //
 // # Strategy
 //
-// [Launcher] is the seam: everything the daemon needs of a worker is one stream of frames each way and [Worker]. The
-// launcher here, [Local], starts a child process in its own process group, with a pipe for orders at descriptor 3 and
-// one for events at descriptor 4 (package frame).
+// There are two halves. A [Launcher] starts a process somewhere and gives a [Process]: one stream, two signals, and how
+// it ended. [Worker] is everything else, and is the same wherever the process runs: it sends orders and passes events on,
+// finds by its silence a worker that hangs, since a worker sends a heartbeat when it has nothing else to say, makes it end
+// by growing force, and judges its end. The launcher here, [Local], starts a child process in its own process group; it
+// finds the stream, a socket, at descriptor 3 (package frame), and what it prints goes to a log.
 //
-// A worker must never outlive its daemon, since it would hold a device that nobody knows about. Two things see to it.
-// The kernel sends SIGKILL when the thread that started the child dies, so that thread is locked to a goroutine which
-// lives as long as the child. And the end of the orders tells the worker to stop.
+// To end a worker it is asked with a frame, then gets SIGTERM, then SIGKILL, each after a time of grace. It is asked either
+// to pause, for which it writes a checkpoint, or to stop for good, which overrides a pause (stop.go). A worker that was to
+// pause and was stopped by force counts as paused: another one goes on from the checkpoint before. A worker that gets SIGTERM
+// from somebody else pauses too, by itself: a system that shuts down sends it to all processes at once.
 //
-// A worker that hangs is found by its silence: it sends a heartbeat when it has nothing else to say. To stop one, it is
-// asked with a Cancel frame, then gets SIGTERM, then SIGKILL, each after a time of grace; the signals go to its whole
-// process group, and never after it has been reaped, when its number may be another's.
+// # How workers end
+//
+// [Outcome] says which of the ways it was. What the worker said last counts most. Without a last word its exit is
+// explained, and gets a signature by which its user tells whether two workers crashed in the same way (signature.go).
+//
+// # At most one runner
+//
+// A worker must never outlive its daemon unseen, since it would hold a device that nobody knows about, and write where the
+// job's next worker writes. Three things see to it. The kernel sends SIGKILL when the thread that started the child dies, so that
+// thread is locked to a goroutine which lives as long as the child. The end of its stream tells the worker to stop. And the proof:
+// Local takes the lock of the job and lets the worker inherit it open, with flock, so that the kernel holds it exactly as long as
+// anything lives that the worker has started (lock.go). Who wants the lock next, be it for another worker or in
+// [ReapOrphans], kills those who hold it and waits until it is free.
+//
+// Those are found in /proc: who has the lock's file open, and who is in the group of the process whose number stands in it.
+// A number can be used again. So a group counts only where that process has started when the lock says, and each process is
+// killed by a descriptor that was opened for it before it was looked at.
 //
 // # Memory
 //

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	if len(os.Args) > 2 && os.Args[1] == "fake-daemon" {
-		fakeDaemon(os.Args[2])
+		fakeDaemon(os.Args[2], len(os.Args) > 3)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -42,8 +42,8 @@ func countKill() {
 
 // fakeWorker behaves in one of the ways that a worker can.
 func fakeWorker(behaviour string) {
-	orders := frame.NewReader(os.NewFile(frame.OrderDescriptor, "orders"))
-	events := frame.NewWriter(os.NewFile(frame.EventDescriptor, "events"))
+	stream := os.NewFile(frame.Descriptor, "the stream")
+	orders, events := frame.NewReader(stream), frame.NewWriter(stream)
 	say := func(event frame.Event) {
 		if err := events.Write(&event); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -111,7 +111,7 @@ func fakeWorker(behaviour string) {
 		}
 		say(frame.Event{Log: &frame.Log{Message: strings.TrimSpace(string(score))}})
 	case "garbage":
-		_, _ = os.NewFile(frame.EventDescriptor, "events").Write([]byte{0xc1, 0xc1, 0xc1})
+		_, _ = stream.Write([]byte{0xc1, 0xc1, 0xc1})
 		block()
 	case "silent":
 		block()
@@ -121,6 +121,67 @@ func fakeWorker(behaviour string) {
 			os.Exit(7)
 		}
 		say(frame.Event{Failed: protocol.NewError(protocol.CodeCancelled, "%s", order.Cancel.Reason)})
+	case "pauses":
+		say(frame.Event{Log: &frame.Log{Message: "ready"}})
+		order = frame.Order{}
+		if err := orders.Read(&order); err != nil || order.Pause == nil {
+			os.Exit(7)
+		}
+		say(frame.Event{Log: &frame.Log{Message: order.Pause.Reason}})
+		say(frame.Event{Paused: &frame.Paused{Step: 7}})
+	case "cannot pause":
+		say(frame.Event{Log: &frame.Log{Message: "ready"}})
+		order = frame.Order{}
+		if err := orders.Read(&order); err != nil || order.Pause == nil {
+			os.Exit(7)
+		}
+		say(frame.Event{Failed: protocol.NewError(protocol.CodeCancelled, "nothing is kept")})
+	case "pauses only when cancelled":
+		say(frame.Event{Log: &frame.Log{Message: "ready"}})
+		for order = (frame.Order{}); order.Cancel == nil; {
+			if err := orders.Read(&order); err != nil {
+				os.Exit(7)
+			}
+		}
+		say(frame.Event{Paused: &frame.Paused{Step: 7}})
+	case "fails when it is to pause":
+		say(frame.Event{Log: &frame.Log{Message: "ready"}})
+		order = frame.Order{}
+		if err := orders.Read(&order); err != nil || order.Pause == nil {
+			os.Exit(7)
+		}
+		say(frame.Event{Failed: protocol.NewError(protocol.CodeNonFinite, "the loss is not finite")})
+	case "pauses by itself":
+		say(frame.Event{Paused: &frame.Paused{Step: 3}})
+	case "syncs":
+		for n := range 3 {
+			say(frame.Event{Log: &frame.Log{Message: fmt.Sprint("step ", n)}})
+			say(frame.Event{Sync: &frame.Sync{}})
+			order = frame.Order{}
+			if err := orders.Read(&order); err != nil || order.Stored == nil {
+				os.Exit(7)
+			}
+		}
+		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
+	case "mute":
+		if err := stream.Close(); err != nil {
+			os.Exit(7)
+		}
+		block()
+	case "dies in a frame", "dies with orders unread":
+		if behaviour == "dies in a frame" {
+			_, _ = stream.Write([]byte{0x81, 0xa3})
+		} else {
+			say(frame.Event{Log: &frame.Log{Message: "ready"}})
+			order = frame.Order{}
+			if err := orders.Read(&order); err != nil || order.Stored == nil { // one of two
+				os.Exit(7)
+			}
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	case "device":
+		say(frame.Event{Log: &frame.Log{Message: os.Getenv("VISIBLE") + " " + os.Getenv("EXTRA")}})
 	case "needs sigterm":
 		say(frame.Event{Log: &frame.Log{Message: "ready"}})
 		block()
@@ -133,11 +194,14 @@ func fakeWorker(behaviour string) {
 		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
 		block()
 	case "grandchild":
-		child := exec.Command("sleep", "1000") // holds every pipe of its parent
-		child.Stderr = os.Stderr
-		child.ExtraFiles = []*os.File{os.NewFile(frame.OrderDescriptor, "orders"), os.NewFile(frame.EventDescriptor, "events")}
-		if err := child.Start(); err != nil {
-			os.Exit(7)
+		startGrandchild(stream, false)
+		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
+	case "grandchild of its own session":
+		signal.Ignore(syscall.SIGTERM)
+		pid := startGrandchild(stream, true)
+		say(frame.Event{Log: &frame.Log{Message: fmt.Sprint(pid)}})
+		if os.Getenv("EXTRA") == "stay" {
+			block()
 		}
 		say(frame.Event{Done: &frame.Done{SHA256: "abc"}})
 	default:
@@ -151,16 +215,36 @@ func block() {
 	time.Sleep(5 * time.Minute)
 }
 
-// fakeDaemon launches a worker that ignores everything, tells its process id, and waits to be killed.
-func fakeDaemon(logDir string) {
-	local := Local{Command: []string{os.Args[0], "fake-worker", "needs sigkill"}, LogDir: logDir}
-	worker, err := local.Launch(context.Background(), frame.Start{JobID: "j"})
+// startGrandchild starts a process that holds all that its parent does, and returns its number. In a session of its own
+// the signals to the worker's group do not reach it.
+func startGrandchild(stream *os.File, ownSession bool) int {
+	child := exec.Command("sleep", "1000")
+	child.Stderr = os.Stderr
+	child.ExtraFiles = []*os.File{stream, os.NewFile(frame.Descriptor+1, "the lock")}
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: ownSession}
+	if err := child.Start(); err != nil {
+		os.Exit(7)
+	}
+	return child.Process.Pid
+}
+
+// fakeDaemon launches a worker that ignores everything, tells its process id and that of the process it has started, and
+// waits to be killed.
+func fakeDaemon(directory string, surviving bool) {
+	local := Local{Command: []string{os.Args[0], "fake-worker", "grandchild of its own session"}, LogDir: directory, LocksDir: directory, Env: []string{"EXTRA=stay"}, survivesItsOwner: surviving}
+	process, err := local.Launch(context.Background(), Order{JobID: "j"})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	<-worker.Events()
-	fmt.Println(worker.(*process).command.Process.Pid)
+	if err := frame.NewWriter(process.Stream()).Write(&frame.Order{Start: &frame.Start{JobID: "j"}}); err != nil {
+		os.Exit(1)
+	}
+	var event frame.Event
+	if err := frame.NewReader(process.Stream()).Read(&event); err != nil || event.Log == nil {
+		os.Exit(1)
+	}
+	fmt.Println(process.(*child).command.Process.Pid, event.Log.Message)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	block()
 }

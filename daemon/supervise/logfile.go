@@ -2,12 +2,12 @@ package supervise
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
+
+	"github.com/shannon-labs/scu/daemon/logfile"
 )
 
 const (
@@ -17,14 +17,9 @@ const (
 	keptLineBytes = 300
 )
 
-// logFile writes what a worker prints to a file, and keeps the last lines to explain a crash. When the file is full it
-// becomes <file>.1, in place of the one before, so that the end of a long log is always there.
+// logFile writes what a worker prints to a file that rotates, and keeps the last lines to explain a crash.
 type logFile struct {
-	path     string
-	file     *os.File
-	size     int64
-	limit    int64
-	err      error    // the first failure to write; the rest is then only kept in mind
+	out      *logfile.File
 	headline string   // the first line of a Go panic, of a fatal signal or of their reason, whose stack would push it out of tail
 	tail     []string // the last lines, at most keptLines
 
@@ -52,15 +47,11 @@ var allocatorWords = []string{
 }
 
 func openLog(path string) (*logFile, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	out, err := logfile.Open(path, logfile.Options{MaxBytes: maxLogBytes, Keep: 1})
 	if err != nil {
 		return nil, fmt.Errorf("open the worker's log: %w", err)
 	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the worker's log: %w", err), file.Close())
-	}
-	return &logFile{path: path, file: file, size: info.Size(), limit: maxLogBytes}, nil
+	return &logFile{out: out}, nil
 }
 
 // copyFrom reads lines until the end. It goes on reading when the file cannot be written, since a worker whose output
@@ -70,40 +61,13 @@ func (l *logFile) copyFrom(from io.Reader) {
 	for {
 		line, err := reader.ReadSlice('\n') // a longer line comes in pieces
 		if len(line) > 0 {
-			l.write(line)
+			_, _ = l.out.Write(line) // Close tells
 			l.keep(strings.TrimRight(string(line), "\r\n"))
 		}
 		if err != nil && err != bufio.ErrBufferFull {
 			return
 		}
 	}
-}
-
-func (l *logFile) write(line []byte) {
-	if l.err == nil && l.size > 0 && l.size+int64(len(line)) > l.limit {
-		l.err = l.rotate()
-	}
-	if l.err != nil {
-		return
-	}
-	n, err := l.file.Write(line)
-	l.size += int64(n)
-	l.err = err
-}
-
-func (l *logFile) rotate() error {
-	if err := l.file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(l.path, l.path+".1"); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	l.file, l.size = file, 0
-	return nil
 }
 
 func (l *logFile) keep(line string) {
@@ -140,12 +104,8 @@ func (l *logFile) lastLines() []string {
 
 // Close closes the file and returns the first error of writing it.
 func (l *logFile) Close() error {
-	err := l.file.Close()
-	if errors.Is(err, os.ErrClosed) { // rotating has closed it and failed, which is in l.err
-		err = nil
-	}
-	if err := errors.Join(l.err, err); err != nil {
-		return fmt.Errorf("write the worker's log %s: %w", l.path, err)
+	if err := l.out.Close(); err != nil {
+		return fmt.Errorf("the worker's log: %w", err)
 	}
 	return nil
 }

@@ -1,13 +1,13 @@
 package supervise
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/shannon-labs/scu/daemon/cgroup"
 )
 
 // workerOOMScore is what is added to a worker's badness, in thousandths of the memory there is: where memory runs out the
@@ -66,72 +66,20 @@ func parseKills(text string) (count uint64, found bool) {
 	return 0, false
 }
 
-// killFilesOf lists where the kernel may count its kills about a process, the best first.
-func killFilesOf(pid int) []string {
-	// What cannot be read names no file, and the count of the whole machine remains.
-	cgroups, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	mounts, _ := os.ReadFile("/proc/self/mountinfo")
-	return killFiles(string(cgroups), string(mounts))
-}
+// killFilesOf lists where the kernel may count its kills about a process, the best first. The count of a process's own
+// group is exact; that of a group with those beneath it, and that of the machine, take in more.
+func killFilesOf(pid int) []string { return killFiles(cgroup.Of(pid)) }
 
-// killFiles is killFilesOf on the texts of /proc/PID/cgroup and /proc/self/mountinfo. The count of a process's own group
-// is exact; that of a group with those beneath it, and that of the machine, take in more.
-func killFiles(cgroups, mountinfo string) []string {
-	mounts := parseMounts(mountinfo)
+func killFiles(groups []cgroup.Group) []string {
 	var files []string
-	add := func(kind, path string, names ...string) {
-		for _, m := range mounts {
-			if m.kind != kind || kind == "cgroup" && !slices.Contains(m.options, "memory") {
-				continue
-			}
-			if directory, visible := m.directory(path); visible {
-				for _, name := range names {
-					files = append(files, filepath.Join(directory, name))
-				}
-			}
+	for _, group := range groups {
+		names := []string{"memory.oom_control"}
+		if group.Version == 2 {
+			names = []string{"memory.events.local", "memory.events"}
 		}
-	}
-	for line := range strings.Lines(cgroups) {
-		fields := strings.SplitN(strings.TrimRight(line, "\n"), ":", 3) // hierarchy, controllers, path
-		switch {
-		case len(fields) < 3:
-		case fields[0] == "0" && fields[1] == "":
-			add("cgroup2", fields[2], "memory.events.local", "memory.events")
-		case slices.Contains(strings.Split(fields[1], ","), "memory"):
-			add("cgroup", fields[2], "memory.oom_control")
+		for _, name := range names {
+			files = append(files, filepath.Join(group.Directory, name))
 		}
 	}
 	return append(files, "/proc/vmstat")
-}
-
-// mount is a line of mountinfo.
-type mount struct {
-	root, point string // what of the file system is mounted, and where
-	kind        string
-	options     []string // of the file system
-}
-
-// parseMounts reads the text of mountinfo, see proc_pid_mountinfo(5). A line that is not as described there is none.
-func parseMounts(text string) (mounts []mount) {
-	scanner := bufio.NewScanner(strings.NewReader(text))
-	for scanner.Scan() {
-		before, after, _ := strings.Cut(scanner.Text(), " - ")
-		left, right := strings.Fields(before), strings.Fields(after)
-		if len(left) >= 6 && len(right) >= 3 {
-			mounts = append(mounts, mount{unescape(left[3]), unescape(left[4]), right[0], strings.Split(right[2], ",")})
-		}
-	}
-	return mounts
-}
-
-// unescape undoes mountinfo's octal escapes.
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace
-
-// directory is where a mount shows the group at path, if it shows it: a container often sees a part only.
-func (m mount) directory(path string) (string, bool) {
-	below, is := strings.CutPrefix(path, strings.TrimSuffix(m.root, "/"))
-	if !is || below != "" && !strings.HasPrefix(below, "/") || strings.HasPrefix(below, "/..") {
-		return "", false
-	}
-	return filepath.Join(m.point, below), true
 }

@@ -9,39 +9,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shannon-labs/scu/daemon/cgroup"
 	"github.com/shannon-labs/scu/protocol"
 )
 
 func TestWhereTheKernelCounts(t *testing.T) {
 	t.Parallel()
-	const (
-		v2     = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
-		v1     = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
-		cpu    = "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
-		hybrid = "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
-		// A container of version 1 sees its own group as the root of the mount, and its path as the host has it.
-		docker = `900 890 0:32 /docker/0a1b /sys/fs/cgroup/my\040memory ro master:11 - cgroup cgroup rw,memory` + "\n"
-	)
-	for name, c := range map[string]struct {
-		cgroups, mounts string
-		want            []string
-	}{
-		"version 2":             {"0::/user.slice/a b\n", v2, []string{"/sys/fs/cgroup/user.slice/a b/memory.events.local", "/sys/fs/cgroup/user.slice/a b/memory.events"}},
-		"version 2, the root":   {"0::/\n", v2, []string{"/sys/fs/cgroup/memory.events.local", "/sys/fs/cgroup/memory.events"}},
-		"version 1":             {"5:cpu:/\n4:memory:/jobs/1\n", cpu + v1, []string{"/sys/fs/cgroup/memory/jobs/1/memory.oom_control"}},
-		"both":                  {"4:hugetlb,memory:/x\n0::/y\n", v1 + hybrid, []string{"/sys/fs/cgroup/memory/x/memory.oom_control", "/sys/fs/cgroup/unified/y/memory.events.local", "/sys/fs/cgroup/unified/y/memory.events"}},
-		"a colon in the path":   {"0::/a:b\n", v2, []string{"/sys/fs/cgroup/a:b/memory.events.local", "/sys/fs/cgroup/a:b/memory.events"}},
-		"a container":           {"4:memory:/docker/0a1b/job\n", docker, []string{"/sys/fs/cgroup/my memory/job/memory.oom_control"}},
-		"a container's own":     {"4:memory:/docker/0a1b\n", docker, []string{"/sys/fs/cgroup/my memory/memory.oom_control"}},
-		"another container":     {"4:memory:/docker/0a1bc\n", docker, nil},
-		"outside the namespace": {"0::/../other\n", v2, nil},
-		"no memory controller":  {"5:cpu:/x\n", cpu, nil},
-		"no mounts":             {"0::/x\n", "", nil},
-		"nonsense":              {"x\n::\n\n", "a b - c\n1 2 3\n", nil},
-	} {
-		if got := killFiles(c.cgroups, c.mounts); !slices.Equal(got, append(c.want, "/proc/vmstat")) {
-			t.Errorf("%s: %q", name, got)
-		}
+	groups := []cgroup.Group{{Version: 1, Directory: "/one/job"}, {Version: 2, Directory: "/two/job"}}
+	want := []string{"/one/job/memory.oom_control", "/two/job/memory.events.local", "/two/job/memory.events", "/proc/vmstat"}
+	if got := killFiles(groups); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -122,7 +99,7 @@ func TestADeathForWantOfMemoryIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			local := Local{Env: []string{killCountVariable + "=" + counts}, killFiles: func(int) []string { return []string{counts} }}
-			worker := launch(t, &local, behaviour)
+			worker := launch(t, launched{Local: local}, behaviour)
 			drain(worker)
 			outcome := worker.Wait()
 			if outcome.Kind != c.kind {
@@ -151,7 +128,7 @@ func TestTheKernelIsOfferedTheWorkerFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fmt.Sprint(max(own, workerOOMScore))
-	events := drain(launch(t, &Local{}, "score"))
+	events := drain(launch(t, launched{}, "score"))
 	if len(events) != 1 || events[0].Log == nil || events[0].Log.Message != want {
 		t.Errorf("the worker said %+v, want %s", events, want)
 	}

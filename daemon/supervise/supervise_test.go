@@ -1,38 +1,48 @@
 package supervise
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/shannon-labs/scu/daemon/logfile"
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/protocol/frame"
-	"golang.org/x/sys/unix"
 )
 
-func launch(t *testing.T, l *Local, behaviour string) Worker {
+// launched is what a test starts a worker with; l needs neither command nor directories.
+type launched struct {
+	Local
+	Limits
+}
+
+func launch(t *testing.T, l launched, behaviour string) *Worker {
 	t.Helper()
 	l.Command = []string{os.Args[0], "fake-worker", behaviour}
-	l.LogDir = t.TempDir()
+	l.LogDir, l.LocksDir = t.TempDir(), t.TempDir()
 	l.Env = append(l.Env, "GORACE=atexit_sleep_ms=0") // the race detector would make each worker a second slower
-	worker, err := l.Launch(t.Context(), frame.Start{JobID: "job-1"})
+	worker, err := Start(t.Context(), &l.Local, Order{JobID: "job-1", Device: "cpu"}, frame.Start{JobID: "job-1"}, l.Limits)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		worker.Cancel("the test is over")
+		worker.Wait()
+		if left, err := os.ReadDir(l.LocksDir); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	})
 	return worker
 }
 
-func drain(worker Worker) (events []frame.Event) {
+func drain(worker *Worker) (events []frame.Event) {
 	for event := range worker.Events() {
 		events = append(events, event)
 	}
@@ -41,7 +51,7 @@ func drain(worker Worker) (events []frame.Event) {
 
 func TestDoneWorker(t *testing.T) {
 	t.Parallel()
-	worker := launch(t, &Local{Env: []string{"EXTRA=more"}}, "done")
+	worker := launch(t, launched{Local: Local{Env: []string{"EXTRA=more"}}}, "done")
 	events := drain(worker)
 	outcome := worker.Wait()
 	if outcome.Kind != Done || outcome.Done.SHA256 != "abc" || outcome.Error != nil {
@@ -58,29 +68,34 @@ func TestDoneWorker(t *testing.T) {
 
 func TestHowWorkersEnd(t *testing.T) {
 	t.Parallel()
-	short := Local{SilenceLimit: 300 * time.Millisecond}
+	short := Limits{SilenceLimit: 300 * time.Millisecond}
+	quick := Limits{CancelGrace: time.Millisecond, TermGrace: time.Millisecond}
 	tests := []struct {
 		behaviour string
-		local     Local
+		limits    Limits
 		kind      Kind
 		code      protocol.ErrorCode
 		says      []string
 	}{
-		{"failed", Local{}, Failed, protocol.CodeDatasetInvalid, []string{"row 3 is empty"}},
-		{"exit 3", Local{}, Crashed, protocol.CodeWorkerCrashed, []string{"code 3", "line 88\n", "line 99"}},
-		{"exit 0", Local{}, Crashed, protocol.CodeWorkerCrashed, []string{"without saying that it was done"}},
-		{"panic", Local{}, Crashed, protocol.CodeWorkerCrashed, []string{"code 2", "panic: the tensor has no shape", "goroutine"}},
-		{"sigterm itself", Local{}, Crashed, protocol.CodeWorkerCrashed, []string{"signal: terminated"}},
-		{"sigkill itself", Local{}, Crashed, protocol.CodeWorkerCrashed, []string{"SIGKILL", "memory"}},
-		{"garbage", Local{}, Crashed, protocol.CodeWorkerCrashed, []string{"unreadable"}},
+		{"failed", Limits{}, Failed, protocol.CodeDatasetInvalid, []string{"row 3 is empty"}},
+		{"exit 3", Limits{}, Crashed, protocol.CodeWorkerCrashed, []string{"code 3", "line 88\n", "line 99"}},
+		{"exit 0", Limits{}, Crashed, protocol.CodeWorkerCrashed, []string{"without saying that it was done"}},
+		{"panic", Limits{}, Crashed, protocol.CodeWorkerCrashed, []string{"code 2", "panic: the tensor has no shape", "goroutine"}},
+		{"sigterm itself", Limits{}, Crashed, protocol.CodeWorkerCrashed, []string{"signal: terminated"}},
+		{"sigkill itself", Limits{}, Crashed, protocol.CodeWorkerCrashed, []string{"SIGKILL", "memory"}},
+		{"garbage", Limits{}, Crashed, protocol.CodeWorkerCrashed, []string{"unreadable"}},
 		{"silent", short, Lost, protocol.CodeWorkerCrashed, []string{"no sign of life for 300ms"}},
-		{"linger", Local{CancelGrace: time.Millisecond, TermGrace: time.Millisecond}, Done, "", nil},
-		{"grandchild", Local{}, Done, "", nil},
+		{"linger", quick, Done, "", nil},
+		{"mute", quick, Crashed, protocol.CodeWorkerCrashed, []string{"closed its stream"}},
+		{"dies in a frame", Limits{}, Crashed, protocol.CodeWorkerCrashed, []string{"SIGKILL"}},
+		{"grandchild", Limits{}, Done, "", nil},
+		{"grandchild of its own session", Limits{}, Done, "", nil},
+		{"pauses by itself", Limits{}, Paused, "", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.behaviour, func(t *testing.T) {
 			t.Parallel()
-			worker := launch(t, &test.local, test.behaviour)
+			worker := launch(t, launched{Limits: test.limits}, test.behaviour)
 			drain(worker)
 			outcome := worker.Wait()
 			if outcome.Kind != test.kind || outcome.LogErr != nil {
@@ -107,15 +122,15 @@ func TestHowWorkersEnd(t *testing.T) {
 func TestCancelUsesAsMuchForceAsItNeeds(t *testing.T) {
 	t.Parallel()
 	const long = time.Minute // would fail the test by its time
-	tests := map[string]Local{
+	tests := map[string]Limits{
 		"obey":          {CancelGrace: long, TermGrace: long},
 		"needs sigterm": {CancelGrace: 20 * time.Millisecond, TermGrace: long},
 		"needs sigkill": {CancelGrace: 20 * time.Millisecond, TermGrace: 20 * time.Millisecond},
 	}
-	for behaviour, local := range tests {
+	for behaviour, limits := range tests {
 		t.Run(behaviour, func(t *testing.T) {
 			t.Parallel()
-			worker := launch(t, &local, behaviour)
+			worker := launch(t, launched{Limits: limits}, behaviour)
 			<-worker.Events() // it is ready
 			begin := time.Now()
 			worker.Cancel("the test wants it")
@@ -131,79 +146,89 @@ func TestCancelUsesAsMuchForceAsItNeeds(t *testing.T) {
 	}
 }
 
-// TestWorkerDiesWithItsDaemon kills -9 a process that has launched a worker, which ignores SIGTERM and the end of its
-// orders, and sees the worker end.
-func TestWorkerDiesWithItsDaemon(t *testing.T) {
-	t.Parallel()
-	daemon := exec.Command(os.Args[0], "fake-daemon", t.TempDir())
-	daemon.Stderr = os.Stderr
-	output, err := daemon.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	input, err := daemon.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer input.Close()
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(output).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	worker, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(worker)
-	if err := daemon.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = daemon.Wait() // it says "signal: killed"
-	ready := []unix.PollFd{{Fd: int32(worker), Events: unix.POLLIN}}
-	for {
-		n, err := unix.Poll(ready, 20_000)
-		if err == unix.EINTR {
-			continue
-		}
-		if n != 1 || err != nil {
-			t.Fatalf("the worker outlives its daemon: %d, %v", n, err)
-		}
-		return
-	}
-}
-
 func TestLaunchErrors(t *testing.T) {
 	t.Parallel()
-	missing := &Local{Command: []string{filepath.Join(t.TempDir(), "no-such-program")}, LogDir: t.TempDir()}
-	if _, err := missing.Launch(t.Context(), frame.Start{JobID: "j"}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no-such-program") {
+	start := func(ctx context.Context, l *Local) error {
+		_, err := Start(ctx, l, Order{JobID: "j"}, frame.Start{JobID: "j"}, Limits{})
+		return err
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	missing := &Local{Command: []string{filepath.Join(t.TempDir(), "no-such-program")}, LogDir: t.TempDir(), LocksDir: t.TempDir()}
+	err := start(t.Context(), missing)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no-such-program") {
 		t.Errorf("a missing program gave %v", err)
 	}
-	noLog := &Local{Command: []string{os.Args[0]}, LogDir: filepath.Join(t.TempDir(), "none")}
-	if _, err := noLog.Launch(t.Context(), frame.Start{JobID: "j"}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "j.log") {
+	if failure := LaunchFailure(err); failure.Kind != Crashed || !failure.Error.Retryable || !strings.Contains(failure.Error.Message, "no-such-program") || failure.Crash == "" {
+		t.Errorf("it is told as %+v", failure)
+	}
+	if left, err := os.ReadDir(missing.LocksDir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if err := start(t.Context(), &Local{Command: []string{os.Args[0]}, LogDir: none, LocksDir: t.TempDir()}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "j.log") {
 		t.Errorf("a missing log directory gave %v", err)
+	}
+	if err := start(t.Context(), &Local{Command: []string{os.Args[0]}, LogDir: t.TempDir(), LocksDir: none}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "j.lock") {
+		t.Errorf("a missing directory of locks gave %v", err)
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := missing.Launch(over, frame.Start{JobID: "j"}); !errors.Is(err, context.Canceled) {
+	if err := start(over, missing); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that has ended gave %v", err)
+	}
+}
+
+func TestAWorkerIsKeptToItsDevice(t *testing.T) {
+	t.Parallel()
+	local := Local{Env: []string{"EXTRA=more", "VISIBLE=all"}, DeviceEnv: func(device string) []string { return []string{"VISIBLE=only " + device} }}
+	events := drain(launch(t, launched{Local: local}, "device"))
+	if len(events) != 1 || events[0].Log.Message != "only cpu more" {
+		t.Errorf("the worker saw %+v", events)
+	}
+}
+
+func TestAWorkerWaitsForWhatItHasTold(t *testing.T) {
+	t.Parallel()
+	worker := launch(t, launched{}, "syncs")
+	var order []string
+	for event := range worker.Events() {
+		switch {
+		case event.Log != nil:
+			order = append(order, event.Log.Message)
+		case event.Sync != nil:
+			order = append(order, "sync")
+			worker.Stored()
+		}
+	}
+	if got := strings.Join(order, ","); got != "step 0,sync,step 1,sync,step 2,sync" {
+		t.Errorf("it said %s", got)
+	}
+	if outcome := worker.Wait(); outcome.Kind != Done {
+		t.Errorf("outcome %+v (%v)", outcome, outcome.Error)
+	}
+}
+
+// A worker that dies with orders unread resets its stream, which is no fault of what it has sent.
+func TestADeathWithOrdersUnreadIsToldAsItIs(t *testing.T) {
+	t.Parallel()
+	worker := launch(t, launched{}, "dies with orders unread")
+	<-worker.Events() // it is ready
+	worker.Stored()
+	worker.Stored()
+	drain(worker)
+	if outcome := worker.Wait(); outcome.Kind != Crashed || !strings.Contains(outcome.Error.Message, "SIGKILL") {
+		t.Errorf("outcome %+v (%v)", outcome, outcome.Error)
 	}
 }
 
 func TestLogFileIsBoundedAndKeepsTheEnd(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "job.log")
-	log, err := openLog(path)
+	const limit = 1000
+	out, err := logfile.Open(path, logfile.Options{MaxBytes: limit, Keep: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.limit = 1000
+	log := &logFile{out: out}
 	var printed bytes.Buffer
 	fmt.Fprintln(&printed, "panic: early")
 	for i := range 500 {
@@ -225,7 +250,7 @@ func TestLogFileIsBoundedAndKeepsTheEnd(t *testing.T) {
 	}
 	for _, name := range []string{path, path + ".1"} {
 		info, err := os.Stat(name)
-		if err != nil || info.Size() > log.limit+maxLineBytes || info.Mode().Perm() != 0o600 {
+		if err != nil || info.Size() > limit+maxLineBytes || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
@@ -237,7 +262,7 @@ func TestUnwritableLogIsReportedAndDrained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.file.Close(); err != nil {
+	if err := log.out.Close(); err != nil {
 		t.Fatal(err)
 	}
 	text := strings.NewReader("one\ntwo\n")

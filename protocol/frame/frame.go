@@ -1,14 +1,16 @@
-// Package frame is what daemon and worker say to each other over the worker's two inherited pipes: a stream of msgpack
-// values in each direction, one reader and one writer on each. JSON would not do, because a metric can be NaN or
-// infinite.
+// Package frame is what daemon and worker say to each other over one stream, which a local worker inherits as a socket:
+// msgpack values in each direction, one reader and one writer on each side. JSON would not do, because a metric can be NaN
+// or infinite. It does not open the stream, and does not know what an order leads to.
 //
-// The daemon sends one [Start] and then, perhaps, one [Cancel]. The worker answers with [Event] values of which the last
-// is Done or Failed; a stream that ends without either is a worker that died. The end of the daemon's stream tells the
-// worker that its daemon is gone, and it stops.
+// The daemon sends one [Start] and then, perhaps, a [Pause] and a [Cancel]. The worker answers with [Event] values of which
+// the last is Done, Paused or Failed; a stream that ends without any of these is a worker that died. Each [Sync] among the
+// events is answered by a [Stored] among the orders. The end of the orders tells the worker that its daemon is gone, and it
+// stops.
 package frame
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -18,16 +20,15 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// The descriptors at which a worker finds its pipes.
-const (
-	OrderDescriptor = 3 // the worker reads
-	EventDescriptor = 4 // the worker writes
-)
+// Descriptor is where a worker on this machine finds its end of the stream.
+const Descriptor = 3
 
 // Order is what the daemon sends: exactly one field is set.
 type Order struct {
 	Start  *Start  `msgpack:"start,omitempty"`
+	Pause  *Pause  `msgpack:"pause,omitempty"`
 	Cancel *Cancel `msgpack:"cancel,omitempty"`
+	Stored *Stored `msgpack:"stored,omitempty"`
 }
 
 // Start tells a worker what to train. Every path is absolute.
@@ -56,6 +57,14 @@ type Fit struct {
 	OutOfMemory       string `msgpack:"out_of_memory"`      // how the worker ended all the same because memory ran out: begin smaller; empty if it did not
 }
 
+// Pause asks the worker to write a checkpoint at the next step and to end with Paused.
+type Pause struct {
+	Reason string `msgpack:"reason"`
+}
+
+// Stored answers a [Sync]: everything that was told before it is on disk.
+type Stored struct{}
+
 // Cancel asks the worker to stop at the next step and to leave nothing behind.
 type Cancel struct {
 	Reason string `msgpack:"reason"`
@@ -68,8 +77,11 @@ type Event struct {
 	Metrics   *protocol.TrainingMetrics `msgpack:"metrics,omitempty"`
 	Eval      *protocol.Evaluation      `msgpack:"eval,omitempty"`
 	Log       *Log                      `msgpack:"log,omitempty"`
+	Memory    *Memory                   `msgpack:"memory,omitempty"`
+	Sync      *Sync                     `msgpack:"sync,omitempty"`
 	Heartbeat *Heartbeat                `msgpack:"heartbeat,omitempty"`
 	Done      *Done                     `msgpack:"done,omitempty"`
+	Paused    *Paused                   `msgpack:"paused,omitempty"`
 	Failed    *protocol.Error           `msgpack:"failed,omitempty"`
 }
 
@@ -83,6 +95,20 @@ type Phase struct {
 type Log struct {
 	Message string `msgpack:"message"`
 	Warning bool   `msgpack:"warning"`
+}
+
+// Memory tells how much of its device's memory the job takes at most, once that is known better than it was estimated.
+type Memory struct {
+	Bytes int64 `msgpack:"bytes"`
+}
+
+// Sync asks for a [Stored]. A worker waits for it before a checkpoint becomes visible: a checkpoint that was ahead of what
+// is stored would leave a gap in the metrics if the daemon died then.
+type Sync struct{}
+
+// Paused says that the worker has ended where another one can go on.
+type Paused struct {
+	Step int `msgpack:"step"` // of the checkpoint; 0 where there was none to write yet
 }
 
 // Heartbeat shows that the worker lives while nothing else is to tell.
@@ -125,24 +151,37 @@ func (w *Writer) Write(value any) error {
 }
 
 // Reader reads values from one stream.
-type Reader struct{ decode *msgpack.Decoder }
+type Reader struct {
+	buffer *bufio.Reader
+	decode *msgpack.Decoder
+}
 
 // NewReader returns a Reader on r.
 func NewReader(r io.Reader) *Reader {
-	return &Reader{decode: msgpack.NewDecoder(bufio.NewReader(r))}
+	buffer := bufio.NewReader(r)
+	return &Reader{buffer: buffer, decode: msgpack.NewDecoder(buffer)}
 }
 
-// Read fills value, an *Order or *Event, with the next one. It returns io.EOF, unwrapped, at a clean end.
+// Read fills value, an *Order or *Event, with the next one. It returns io.EOF, unwrapped, at a clean end, and an error that
+// is io.ErrUnexpectedEOF where the stream ends within a value.
 func (r *Reader) Read(value any) (err error) {
+	switch _, err := r.buffer.Peek(1); {
+	case err == io.EOF:
+		return io.EOF
+	case err != nil:
+		return fmt.Errorf("read a frame: %w", err)
+	}
 	// The library panics at some values that do not fit, such as a nil where a time should be.
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("read a frame: a value does not fit its field: %v", cause)
 		}
 	}()
-	err = r.decode.Decode(value)
-	if err == nil || err == io.EOF {
-		return err
+	switch err = r.decode.Decode(value); {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("read a frame: %w", err)
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/shannon-labs/scu/trainer/durable"
 	"github.com/shannon-labs/scu/trainer/scu"
 )
@@ -242,11 +240,15 @@ func TestAFullDiskLeavesWhatWasThere(t *testing.T) {
 	path := t.TempDir()
 	d := open(t, path)
 	write(t, d, 1, 10)
-	d.freeBytes = func(string) (int64, error) { return spareBytes, nil }
-	if err := d.Write(sample(20), 1); !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "step 20") {
+	d.FreeBytes = func(string) (int64, error) { return durable.SpareBytes, nil }
+	var noRoom *durable.NoRoomError
+	err := d.Write(sample(20), 1)
+	if !errors.As(err, &noRoom) || !durable.IsFull(err) || !strings.Contains(err.Error(), "step 20") {
 		t.Errorf("got %v", err)
+	} else if noRoom.Path != path || noRoom.Free != durable.SpareBytes || noRoom.Need != durable.SpareBytes+60 { // five vectors of three
+		t.Errorf("got %+v", noRoom)
 	}
-	d.freeBytes = freeBytes
+	d.FreeBytes = durable.FreeBytes
 	bad := sample(30)
 	bad.Vectors.First = bad.Vectors.First[:2]
 	if err := d.Write(bad, 1); err == nil {

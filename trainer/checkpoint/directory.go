@@ -22,13 +22,11 @@ type Checkpoint struct {
 
 const damagedPrefix = "damaged-"
 
-// spareBytes stay free on the disk: the job store and the logs need room too.
-const spareBytes = 64 << 20
-
 // Directory is a job's directory of checkpoints. One process uses it at a time.
 type Directory struct {
-	path      string
-	freeBytes func(path string) (int64, error) // a test may say that the disk is full
+	FreeBytes func(directory string) (int64, error) // of its file system; [Open] sets it to [durable.FreeBytes]
+
+	path string
 }
 
 // Open makes the directory where it is not there, and removes what a killed process left half-written.
@@ -45,7 +43,7 @@ func Open(path string) (*Directory, error) {
 			return nil, fmt.Errorf("open checkpoints: %w", err)
 		}
 	}
-	return &Directory{path: path, freeBytes: freeBytes}, nil
+	return &Directory{path: path, FreeBytes: durable.FreeBytes}, nil
 }
 
 // WriteFile makes content the file name beside the checkpoints, whole or not at all.
@@ -56,18 +54,11 @@ func (d *Directory) WriteFile(name string, content []byte) error {
 // Path is where the checkpoints lie.
 func (d *Directory) Path() string { return d.path }
 
-func freeBytes(path string) (int64, error) {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(path, &stat); err != nil {
-		return 0, err
-	}
-	return int64(stat.Bavail) * int64(stat.Bsize), nil
-}
-
 // Write makes a checkpoint durable and then removes older ones, so that keep are left. After an error those from before
-// are as they were; a full disk gives an error that is [unix.ENOSPC].
+// are as they were; a full disk gives a *[durable.NoRoomError].
 func (d *Directory) Write(c *Checkpoint, keep int) error {
-	if err := d.write(c); err != nil {
+	err := durable.WithRoom(d.path, c.Vectors.bytes(), d.FreeBytes, func() error { return d.write(c) })
+	if err != nil {
 		return fmt.Errorf("write the checkpoint of step %d: %w", c.State.Step, err)
 	}
 	if err := d.prune(max(keep, 1)); err != nil {
@@ -79,9 +70,6 @@ func (d *Directory) Write(c *Checkpoint, keep int) error {
 func (d *Directory) write(c *Checkpoint) (err error) {
 	c.State.Format = Format
 	if err := c.State.validate(); err != nil {
-		return err
-	}
-	if err := d.checkRoom(c.Vectors.bytes()); err != nil {
 		return err
 	}
 	name := entryName(c.State.Step)
@@ -111,17 +99,6 @@ func (d *Directory) write(c *Checkpoint) (err error) {
 		return err
 	}
 	return d.publish(temporary, filepath.Join(d.path, name))
-}
-
-func (d *Directory) checkRoom(bytes int64) error {
-	free, err := d.freeBytes(d.path)
-	if err != nil {
-		return err
-	}
-	if need := bytes + spareBytes; free < need {
-		return fmt.Errorf("%d MB are free in %s, and %d MB are needed: %w", free>>20, d.path, need>>20, unix.ENOSPC)
-	}
-	return nil
 }
 
 // publish gives a whole checkpoint its name. One of the same step, from before the run went back to an earlier one, changes

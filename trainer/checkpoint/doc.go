@@ -18,7 +18,8 @@
 // # Whole or not at all
 //
 // A checkpoint is written under a name that begins with ".tmp-", each file synced, and renamed; then the directory is
-// synced, and only then is an older one removed. What a killed process left half-written is removed by [Open].
+// synced, and only then is an older one removed. What a killed process left half-written is removed by [Open]. Where the
+// file system has no room, which is asked before, nothing is left of the new one and the older ones stay.
 //
 // # Trusted only when it agrees
 //

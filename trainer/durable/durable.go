@@ -3,6 +3,8 @@
 //
 // It does not lock, and of two that write the same name at once the later one stays. A process that is killed leaves a
 // file whose name begins with [TemporaryPrefix]; who owns the directory removes those.
+//
+// What is large is written with [WithRoom], so that a full file system is seen before and told in one way.
 package durable
 
 import (

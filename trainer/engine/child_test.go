@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -89,6 +90,8 @@ func (c *childRecorder) Progress(protocol.Phase, float64) {}
 func (c *childRecorder) Plan(plan *protocol.Plan)         { c.print(toldLine{Plan: plan}) }
 func (c *childRecorder) Step(m *protocol.TrainingMetrics) { c.print(toldLine{Metrics: m}) }
 func (c *childRecorder) Evaluated(protocol.Evaluation)    {}
+func (c *childRecorder) Memory(int64)                     {}
+func (c *childRecorder) Sync(context.Context) error       { return nil }
 func (c *childRecorder) Log(message string, warning bool) {
 	if warning {
 		c.print(toldLine{Warning: message})

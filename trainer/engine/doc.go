@@ -21,6 +21,11 @@
 // goes on only where everything that the rest follows from is as it was: all settings but a few that say when the run is
 // looked at, kept or ended, the base model, the device, the rows as tokenised. What differs is named, with both values.
 //
+// Before a checkpoint is written the observer keeps what it was told ([Observer.Sync]): of the steps before it nobody will
+// tell again. Where there is no room for it, or for the adapter, the job ends with out_of_disk, to go on from the checkpoint
+// before when there is. A pause writes one more and ends; without room it ends all the same, and says from where the job goes
+// on then ([PausedError]).
+//
 // One checkpoint more is written at the end of training, before the held-out rows are scored a last time and the adapter is
 // saved. A job that goes on from it does these two things and takes no step.
 //

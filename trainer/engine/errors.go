@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"syscall"
 
 	"github.com/gomlx/compute"
 
 	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/trainer/durable"
 	"github.com/shannon-labs/scu/trainer/model"
 	"github.com/shannon-labs/scu/trainer/plan"
 )
@@ -25,9 +25,10 @@ func explain(err error) error {
 		return protocol.NewError(protocol.CodeModelUnsupported, "%v", damaged).WithHint("the file is damaged: download the model again")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.Is(err, syscall.ENOSPC):
-		return protocol.NewError(protocol.CodeOutOfDisk, "the disk is full: %v", err).
-			WithHint("free some space under $SCU_HOME and submit the job again")
+	case durable.IsFull(err):
+		failure := protocol.NewError(protocol.CodeOutOfDisk, "the disk is full: %v", err)
+		failure.Retryable = true
+		return failure.WithHint("free some space there; the job goes on from its last checkpoint")
 	case isOutOfMemory(err):
 		failure := protocol.NewError(protocol.CodeOutOfMemory, "the device ran out of memory: %v", err)
 		failure.Retryable = true

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,13 +22,24 @@ type recorder struct {
 	evaluations []protocol.Evaluation
 	warnings    []string
 	logs        []string // the other lines
+	memory      []int64
 	order       []string // "step 3", "evaluated 3", … as they came
 	onStep      func(step int)
 	onPhase     func(phases []protocol.Phase)
+	onSync      func() error
 }
 
 func (r *recorder) Plan(plan *protocol.Plan)         { r.plan = plan }
 func (r *recorder) Progress(protocol.Phase, float64) {}
+func (r *recorder) Memory(bytes int64)               { r.memory = append(r.memory, bytes) }
+
+func (r *recorder) Sync(ctx context.Context) error {
+	if r.onSync != nil {
+		return r.onSync()
+	}
+	return ctx.Err()
+}
+
 func (r *recorder) Evaluated(e protocol.Evaluation) {
 	r.evaluations = append(r.evaluations, e)
 	r.order = append(r.order, fmt.Sprint("evaluated ", e.Step))
@@ -96,8 +108,8 @@ func tinyJob(t testing.TB, overrides map[string]any) Job {
 		settings[key] = value
 	}
 	rows := writeRows(t, 40)
-	prepared, failure := plan.Planner{Device: "cpu"}.Prepare(t.Context(), t.TempDir(),
-		protocol.JobSpec{BaseModel: model, TrainData: rows, ConfigOverrides: settings})
+	prepared, failure := plan.NewPlanner().Prepare(t.Context(), t.TempDir(),
+		protocol.JobSpec{BaseModel: model, TrainData: rows, ConfigOverrides: settings}, plan.DeviceCPU)
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -120,7 +132,8 @@ func mustTrain(t testing.TB, job Job) (*Result, *recorder) {
 // startTraining brings a job to where its first step is due.
 func startTraining(t *testing.T, job Job, observer Observer) *training {
 	t.Helper()
-	r := &run{job: job, observer: observer}
+	r := newRun(job, observer)
+	r.stopsWithoutMemory = false
 	t.Cleanup(r.close)
 	plugin, err := findPlugin(job.Device, job.PluginDir)
 	if err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/shannon-labs/scu/protocol"
@@ -37,8 +38,14 @@ type Result struct {
 }
 
 // ErrPause, as the cause of a cancelled context, asks a job to stop where it can go on later: at the next step boundary it
-// writes a checkpoint, and Train returns [ErrPaused]. Where no checkpoints are kept, a pause is a cancel.
+// writes a checkpoint, and Train returns a *[PausedError]. Where no checkpoints are kept, a pause is a cancel.
 var ErrPause = errors.New("the job is to pause")
 
-// ErrPaused is what Train returns after [ErrPause].
-var ErrPaused = errors.New("the job is paused")
+// PausedError is what Train returns after [ErrPause].
+type PausedError struct {
+	Step int // of the checkpoint that the job goes on from, the one before where another could not be written; 0 where there is none
+}
+
+func (e *PausedError) Error() string {
+	return fmt.Sprintf("the job is paused, and goes on from step %d", e.Step)
+}

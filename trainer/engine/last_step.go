@@ -10,12 +10,12 @@ import (
 
 // writeLast writes a checkpoint at the end of training, so that whatever goes wrong from there on costs no step. untold
 // are the metrics of the last step, or nil where they have been told.
-func (t *training) writeLast(untold *protocol.TrainingMetrics) error {
+func (t *training) writeLast(ctx context.Context, untold *protocol.TrainingMetrics) error {
 	if t.checkpoints == nil || t.checkpoints.every < 0 {
 		return nil
 	}
 	t.untold = untold
-	err := t.writeCheckpoint()
+	err := t.writeCheckpoint(ctx)
 	t.untold = nil
 	return err
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/shannon-labs/scu/protocol"
+import (
+	"context"
+
+	"github.com/shannon-labs/scu/protocol"
+)
 
 // Observer is told how a job goes, from the goroutine that runs it. What it does not return from holds the job up.
 //
@@ -13,4 +17,11 @@ type Observer interface {
 	Step(metrics *protocol.TrainingMetrics)
 	Evaluated(evaluation protocol.Evaluation) // after the Step that it follows
 	Log(message string, warning bool)
+	// Memory tells how much of the device's memory the job has taken at most: once the first step was run, and again when
+	// that has grown by a tenth. Nothing is told of devices that do not say it, which are all but the CPU.
+	Memory(bytes int64)
+	// Sync returns when everything told so far is kept for good, or earlier with an error, which ends the job, and which is
+	// ctx's when that ends. It is called before a checkpoint is written: a job that goes on from one tells nothing of the
+	// steps before it, so what was told of them must not get lost any more.
+	Sync(ctx context.Context) error
 }

@@ -122,7 +122,7 @@ func TestAStateThatIsLostComesFromTheLastCheckpoint(t *testing.T) {
 	job.Checkpoints = filepath.Join(t.TempDir(), "checkpoints")
 	told := &recorder{}
 	training := startTraining(t, job, told)
-	if err := training.writeCheckpoint(); err != nil {
+	if err := training.writeCheckpoint(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want, err := training.optimizer.State()

@@ -63,7 +63,7 @@ func (t *training) save(ctx context.Context) (*Result, error) {
 		FinalS: protocol.Float(t.last.SRatio), FinalSSmoothed: protocol.Float(t.last.SSmoothed), TargetS: t.config.TargetS,
 		FinalLambda: protocol.Float(t.last.Lambda), PriorSigma: t.config.PriorSigma,
 		TokensPerSecond: protocol.Float(float64(t.counters.Tokens) / t.counters.StepSeconds), TrainSeconds: took.Seconds(),
-		PeakMemoryBytes: peakBytes(), NonFiniteSteps: t.counters.NonFinite,
+		PeakMemoryBytes: PeakResidentBytes(), NonFiniteSteps: t.counters.NonFinite,
 		ValTargetTokens: t.valTargets, RowsTruncated: t.report.Truncated, RowsWithoutLoss: t.report.WithoutTargets,
 		EndedBy: t.endedBy, AdapterStep: step,
 	}
@@ -72,5 +72,6 @@ func (t *training) save(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.tellMemory()
 	return &Result{Summary: summary, Saved: *saved}, nil
 }

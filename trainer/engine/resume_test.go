@@ -156,7 +156,9 @@ func TestAResumedRunEqualsOneNeverInterrupted(t *testing.T) {
 				cancel(ErrPause)
 			}
 		}}
-		if _, err := Train(ctx, job, first); !errors.Is(err, ErrPaused) || len(first.steps) != 4 {
+		_, err := Train(ctx, job, first)
+		var paused *PausedError
+		if !errors.As(err, &paused) || paused.Step != 4 || len(first.steps) != 4 {
 			t.Fatalf("ended with %v after %d steps", err, len(first.steps))
 		}
 		r.check(t, job, 4)
@@ -192,6 +194,9 @@ func TestAResumedRunEqualsOneNeverInterrupted(t *testing.T) {
 		r.check(t, job, latest.Step)
 	})
 	t.Run("what has changed is refused", func(t *testing.T) { r.checkRefusals(t) })
+	t.Run("no room for a checkpoint", func(t *testing.T) { r.checkNoRoomForCheckpoint(t) })
+	t.Run("no room for the adapter", func(t *testing.T) { r.checkNoRoomForAdapter(t) })
+	t.Run("kept before a checkpoint", func(t *testing.T) { r.checkSync(t) })
 }
 
 // checkRefusals changes what a run follows from, one thing at a time.

@@ -8,6 +8,7 @@ import (
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/checkpoint"
 	"github.com/shannon-labs/scu/trainer/data"
+	"github.com/shannon-labs/scu/trainer/durable"
 	"github.com/shannon-labs/scu/trainer/lora"
 	"github.com/shannon-labs/scu/trainer/model"
 	"github.com/shannon-labs/scu/trainer/plan"
@@ -40,7 +41,9 @@ type run struct {
 	// on from the checkpoint, see [Before].
 	stopsWithoutMemory bool
 
-	measured measured
+	freeBytes  func(directory string) (int64, error) // of its file system
+	measured   measured
+	memoryTold int64 // bytes, to the observer
 }
 
 // measured is what was measured before the first step.
@@ -53,14 +56,25 @@ type measured struct {
 // Train runs a job to its end. When ctx ends it stops at the next micro-batch with ctx's error, and leaves nothing on
 // disk but its checkpoints; see [ErrPause] for the other way to stop. Errors that a person can mend are *protocol.Error.
 func Train(ctx context.Context, job Job, observer Observer) (*Result, error) {
-	r := &run{job: job, observer: observer, stopsWithoutMemory: job.Device == "cpu"}
+	return newRun(job, observer).end(ctx)
+}
+
+func newRun(job Job, observer Observer) *run {
+	return &run{job: job, observer: observer, stopsWithoutMemory: job.Device == "cpu", freeBytes: durable.FreeBytes}
+}
+
+// end takes a run to its end.
+func (r *run) end(ctx context.Context) (*Result, error) {
 	defer r.close()
 	result, err := r.train(ctx)
+	var paused *PausedError
 	switch {
 	case err == nil:
 		return result, nil
-	case pausing(ctx) && job.Checkpoints != "" && stopped(err):
-		return nil, ErrPaused // what came before the first step is done again
+	case errors.As(err, &paused):
+		return nil, paused
+	case pausing(ctx) && r.checkpoints != nil && stopped(err):
+		return nil, &PausedError{r.checkpoints.step} // what came before the first step is done again
 	}
 	return nil, explain(err)
 }
@@ -68,7 +82,7 @@ func Train(ctx context.Context, job Job, observer Observer) (*Result, error) {
 // stopped reports whether a job ended because its context did.
 func stopped(err error) bool {
 	var known *protocol.Error
-	return errors.Is(err, context.Canceled) || errors.Is(err, ErrPaused) || errors.As(err, &known) && known.Code == protocol.CodeCancelled
+	return errors.Is(err, context.Canceled) || errors.As(err, &known) && known.Code == protocol.CodeCancelled
 }
 
 func (r *run) close() {

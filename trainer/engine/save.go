@@ -39,7 +39,22 @@ func (r *run) saveAdapter(ctx context.Context, adapter *lora.Adapter, summary *p
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("save the adapter: %w", err)
 	}
-	temporary, err := os.MkdirTemp(parent, durable.TemporaryPrefix+filepath.Base(output)+"-")
+	err = durable.WithRoom(parent, adapterBytes(adapter), r.freeBytes, func() (err error) {
+		saved, err = r.writeAdapter(ctx, adapter, summary)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return saved, nil
+}
+
+// adapterBytes is about what an adapter takes on disk: beside the weights there are two small files.
+func adapterBytes(adapter *lora.Adapter) int64 { return 4*int64(len(adapter.Values)) + 1<<20 }
+
+func (r *run) writeAdapter(ctx context.Context, adapter *lora.Adapter, summary *protocol.RunSummary) (saved *Saved, err error) {
+	output := r.job.Output
+	temporary, err := os.MkdirTemp(filepath.Dir(output), durable.TemporaryPrefix+filepath.Base(output)+"-")
 	if err != nil {
 		return nil, fmt.Errorf("save the adapter: %w", err)
 	}

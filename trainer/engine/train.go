@@ -98,7 +98,7 @@ func (t *training) takeSteps(ctx, asked context.Context) error {
 			return err
 		}
 		if t.endedBy = t.ended(); t.endedBy != "" {
-			if err := t.writeLast(metrics); err != nil {
+			if err := t.writeLast(ctx, metrics); err != nil {
 				return err
 			}
 		}
@@ -107,9 +107,9 @@ func (t *training) takeSteps(ctx, asked context.Context) error {
 		}
 		switch t.endedBy {
 		case "":
-			err = t.betweenSteps(asked)
+			err = t.betweenSteps(ctx, asked)
 		case protocol.EndedByEarlyStop: // known only now
-			err = t.writeLast(nil)
+			err = t.writeLast(ctx, nil)
 		}
 		if err != nil {
 			return err
@@ -119,21 +119,19 @@ func (t *training) takeSteps(ctx, asked context.Context) error {
 }
 
 // betweenSteps writes a checkpoint where one is due or a pause is asked for, and stops where it is.
-func (t *training) betweenSteps(asked context.Context) error {
-	if err := asked.Err(); err != nil && !pausing(asked) {
-		return err
-	}
-	pause := pausing(asked) && t.checkpoints != nil
-	if pause || t.checkpoints.due(t.steps) {
-		if err := t.writeCheckpoint(); err != nil {
+func (t *training) betweenSteps(ctx, asked context.Context) error {
+	switch {
+	case pausing(asked) && t.checkpoints != nil:
+		return t.pause(ctx)
+	case asked.Err() != nil: // for good, or for a pause where no checkpoints are kept
+		return asked.Err()
+	case t.checkpoints.due(t.steps):
+		if err := t.writeCheckpoint(ctx); err != nil {
 			return err
 		}
 		t.enter(protocol.PhaseTraining)
 	}
-	if pause {
-		return ErrPaused
-	}
-	return asked.Err() // a pause where no checkpoints are kept
+	return nil
 }
 
 // finishStep evaluates where it is time to or training has ended, decides whether it ends by that, and tells the step.
@@ -160,6 +158,7 @@ func (t *training) finishStep(ctx context.Context, metrics *protocol.TrainingMet
 	if evaluation != nil {
 		t.observer.Evaluated(*evaluation)
 	}
+	t.tellMemory()
 	return nil
 }
 

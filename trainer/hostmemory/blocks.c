@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 // The C library's own functions, under the names by which it lets a replacement call them.
@@ -50,7 +51,8 @@ static struct {
 	size_t used, kept;  // bytes of blocks
 	size_t asked, peak; // bytes that were asked for, now and the most at once
 	uint64_t frees;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	pthread_cond_t freed; // a block was
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
 
 static uint64_t failures;
 
@@ -199,6 +201,7 @@ static bool give_back(void *p) {
 		state.used -= b->size;
 		state.asked -= b->asked;
 		state.kept += b->size;
+		pthread_cond_broadcast(&state.freed);
 	}
 	pthread_mutex_unlock(&state.lock);
 	return b != NULL;
@@ -336,10 +339,36 @@ void scu_reclaim(void) {
 
 uint64_t scu_failures(void) { return __atomic_load_n(&failures, __ATOMIC_SEQ_CST); }
 
+uint64_t scu_used(void) {
+	pthread_mutex_lock(&state.lock);
+	uint64_t used = state.used;
+	pthread_mutex_unlock(&state.lock);
+	return used;
+}
+
+void scu_await(uint64_t most, uint64_t milliseconds) {
+	struct timespec end;
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += milliseconds / 1000;
+	end.tv_nsec += milliseconds % 1000 * 1000000;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&state.lock);
+	while (state.used > most && pthread_cond_timedwait(&state.freed, &state.lock, &end) == 0) {
+	}
+	pthread_mutex_unlock(&state.lock);
+}
+
 #else
 
 void scu_reclaim(void) {}
 
 uint64_t scu_failures(void) { return 0; }
+
+uint64_t scu_used(void) { return 0; }
+
+void scu_await(uint64_t most, uint64_t milliseconds) {}
 
 #endif

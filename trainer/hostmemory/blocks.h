@@ -9,3 +9,5 @@
 
 void scu_reclaim(void);
 uint64_t scu_failures(void);
+uint64_t scu_used(void);
+void scu_await(uint64_t most, uint64_t milliseconds);

@@ -4,6 +4,8 @@ package hostmemory
 // #include "blocks.h"
 import "C"
 
+import "time"
+
 // Reclaim gives the system what is kept: the blocks that wait to be used again, and what the C library holds of smaller
 // pieces. Compiling a training step frees some hundreds of megabytes in small pieces, into which nothing large is put:
 // they would only add to what the steps take.
@@ -11,3 +13,11 @@ func Reclaim() { C.scu_reclaim() }
 
 // Failures is how many allocations the system has refused to this process since it began.
 func Failures() uint64 { return uint64(C.scu_failures()) }
+
+// Used is how many bytes the large blocks have that are in use. Each has whole pages of 64 KiB.
+func Used() uint64 { return uint64(C.scu_used()) }
+
+// Await returns once blocks of no more than so many bytes are in use, or when patience ends.
+func Await(most uint64, patience time.Duration) {
+	C.scu_await(C.uint64_t(most), C.uint64_t(patience.Milliseconds()))
+}

@@ -14,7 +14,7 @@ func TestAnInitialAdapterGivesItsShape(t *testing.T) {
 	prepare := func(directory string, overrides map[string]any) (*Prepared, *protocol.Error) {
 		spec := tinySpec(t, overrides)
 		spec.BaseModel, spec.InitAdapter = c.ModelDirectory, directory
-		return cpuPlanner.Prepare(t.Context(), t.TempDir(), spec)
+		return planner.Prepare(t.Context(), t.TempDir(), spec, DeviceCPU)
 	}
 	prepared, failure := prepare(c.DoRA.AdapterDirectory, map[string]any{"block_size": 32})
 	if failure != nil {

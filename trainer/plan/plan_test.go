@@ -14,7 +14,7 @@ import (
 	"github.com/shannon-labs/scu/trainer/scu"
 )
 
-var cpuPlanner = Planner{Device: "cpu"}
+var planner = NewPlanner()
 
 // writeRows writes a file and returns its path.
 func writeRows(t *testing.T, name, content string) string {
@@ -102,7 +102,7 @@ func TestOverridesTakeTheTypesThatJSONAndShellsGive(t *testing.T) {
 	spec := tinySpec(t, map[string]any{
 		"lora_r": float64(4), "learning_rate": 1e-3, "target_modules": "q_proj, v_proj", "scu_mode": "fixed", "prior_sigma": "auto", "max_steps": 7,
 	})
-	prepared, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), spec)
+	prepared, failure := planner.Prepare(t.Context(), t.TempDir(), spec, DeviceCPU)
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -124,13 +124,13 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 		"scu_mode": "pid", "target_s": 0, "kp": -1, "ki": -1, "deadband": -1, "lambda_init": 5, "lambda_min": 0, "prior_sigma": -1,
 		"prior_center": "left", "non_finite_limit": 0, "seed": "abc",
 	} {
-		_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{key: value}))
+		_, failure := planner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{key: value}), DeviceCPU)
 		if failure == nil || failure.Code != protocol.CodeInvalidConfig || !strings.Contains(failure.Message, key) {
 			t.Errorf("%s = %v: %v", key, value, failure)
 		}
 	}
 	for key, want := range map[string]string{"learning_rte": "did you mean learning_rate?", "lora_R": "did you mean lora_r?", "lr": "", "lore": "", "batch": ""} {
-		_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{key: 1}))
+		_, failure := planner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{key: 1}), DeviceCPU)
 		if failure == nil || !strings.Contains(failure.Hint, "he settings are adapter_from, ") {
 			t.Errorf("%s: %v", key, failure)
 			continue
@@ -139,11 +139,11 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 			t.Errorf("the hint for %s is %q", key, failure.Hint)
 		}
 	}
-	_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"lora_r": nil}))
+	_, failure := planner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"lora_r": nil}), DeviceCPU)
 	if failure == nil {
 		t.Error("a null setting was accepted")
 	}
-	_, failure = cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"block_size": 100_000}))
+	_, failure = planner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"block_size": 100_000}), DeviceCPU)
 	if failure == nil || !strings.Contains(failure.Message, "256") {
 		t.Errorf("a block beyond the model's context: %v", failure)
 	}
@@ -153,7 +153,7 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 func TestAFixedLambdaMayBeAnyNumber(t *testing.T) {
 	t.Parallel()
 	for _, lambda := range []float64{0, 1e-4, 1e6} {
-		if _, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"scu_mode": "fixed", "lambda_init": lambda})); failure != nil {
+		if _, failure := planner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"scu_mode": "fixed", "lambda_init": lambda}), DeviceCPU); failure != nil {
 			t.Errorf("λ = %g: %v", lambda, failure)
 		}
 	}
@@ -167,18 +167,18 @@ func TestModelsAreFoundByPathAndByName(t *testing.T) {
 	}
 	for _, name := range []string{spec.BaseModel, "tiny"} {
 		spec.BaseModel = name
-		if _, failure := cpuPlanner.Prepare(t.Context(), home, spec); failure != nil {
+		if _, failure := planner.Prepare(t.Context(), home, spec, DeviceCPU); failure != nil {
 			t.Errorf("%s: %v", name, failure)
 		}
 	}
 	for _, name := range []string{"absent", "/nowhere/model", "../models/tiny", "tiny/..", ""} {
 		spec.BaseModel = name
-		_, failure := cpuPlanner.Prepare(t.Context(), home, spec)
+		_, failure := planner.Prepare(t.Context(), home, spec, DeviceCPU)
 		if failure == nil || failure.Code != protocol.CodeModelNotFound || !strings.Contains(failure.Hint, "tiny") {
 			t.Errorf("%q: %v", name, failure)
 		}
 	}
-	if _, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), spec); failure == nil || !strings.Contains(failure.Hint, "scu setup") {
+	if _, failure := planner.Prepare(t.Context(), t.TempDir(), spec, DeviceCPU); failure == nil || !strings.Contains(failure.Hint, "scu setup") {
 		t.Errorf("nothing installed: %v", failure)
 	}
 }
@@ -193,7 +193,7 @@ func TestBadRowsAreRefusedBeforeTheJobIsQueued(t *testing.T) {
 	} {
 		spec := tinySpec(t, nil)
 		spec.TrainData = writeRows(t, "rows.jsonl", content)
-		_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), spec)
+		_, failure := planner.Prepare(t.Context(), t.TempDir(), spec, DeviceCPU)
 		if failure == nil || failure.Code != protocol.CodeDatasetInvalid || !strings.Contains(failure.Message, spec.TrainData) {
 			t.Errorf("%s: %v", name, failure)
 		}
@@ -203,14 +203,14 @@ func TestBadRowsAreRefusedBeforeTheJobIsQueued(t *testing.T) {
 	}
 	spec := tinySpec(t, nil)
 	spec.ValData = filepath.Join(t.TempDir(), "absent.jsonl")
-	if _, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), spec); failure == nil || failure.Code != protocol.CodeDatasetInvalid {
+	if _, failure := planner.Prepare(t.Context(), t.TempDir(), spec, DeviceCPU); failure == nil || failure.Code != protocol.CodeDatasetInvalid {
 		t.Errorf("absent held-out rows: %v", failure)
 	}
 }
 
 func TestEstimateSettlesThePrior(t *testing.T) {
 	t.Parallel()
-	plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"lora_r": 4, "block_size": 64}))
+	plan, failure := planner.Estimate(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"lora_r": 4, "block_size": 64}), DeviceCPU)
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -238,7 +238,7 @@ func TestAPlanTellsTheFormOfTextFiles(t *testing.T) {
 	t.Parallel()
 	spec := tinySpec(t, map[string]any{"block_size": 64})
 	spec.TrainData = writeRows(t, "rows.txt", "one document\n\nand another\n")
-	plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
+	plan, failure := planner.Estimate(t.Context(), t.TempDir(), spec, DeviceCPU)
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -250,7 +250,7 @@ func TestAPlanTellsTheFormOfTextFiles(t *testing.T) {
 func TestATargetOutOfReachIsAWarningThatSaysWhatWouldDo(t *testing.T) {
 	t.Parallel()
 	for _, sigma := range []float64{0.001, 1e5} {
-		plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"prior_sigma": sigma, "max_steps": 3}))
+		plan, failure := planner.Estimate(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"prior_sigma": sigma, "max_steps": 3}), DeviceCPU)
 		if failure != nil {
 			t.Fatal(failure)
 		}
@@ -270,7 +270,7 @@ func TestMaxStepsWinsOverEpochs(t *testing.T) {
 		{map[string]any{"max_steps": 2, "epochs": 50}, 2},
 		{map[string]any{"epochs": 0.001}, 1},
 	} {
-		plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), tinySpec(t, c.overrides))
+		plan, failure := planner.Estimate(t.Context(), t.TempDir(), tinySpec(t, c.overrides), DeviceCPU)
 		if failure != nil || plan.TotalSteps != c.want {
 			t.Errorf("%v: %+v (%v)", c.overrides, plan, failure)
 		}
@@ -281,7 +281,7 @@ func TestRowsCutOrLeftOutAreCountedInWarnings(t *testing.T) {
 	t.Parallel()
 	spec := tinySpec(t, map[string]any{"block_size": 12, "val_fraction": 0})
 	spec.TrainData = writeRows(t, "rows.jsonl", `{"prompt":"a prompt that is longer than the block","completion":"x"}`+"\n"+`{"text":"a text that is longer than the block"}`+"\n")
-	plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
+	plan, failure := planner.Estimate(t.Context(), t.TempDir(), spec, DeviceCPU)
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -297,7 +297,7 @@ func TestHeldOutRowsThatAreTrainedOnAreAWarning(t *testing.T) {
 	t.Parallel()
 	spec := tinySpec(t, nil)
 	spec.ValData = spec.TrainData
-	plan, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
+	plan, failure := planner.Estimate(t.Context(), t.TempDir(), spec, DeviceCPU)
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -310,7 +310,7 @@ func TestEveryTargetCutAwayIsAnError(t *testing.T) {
 	t.Parallel()
 	spec := tinySpec(t, map[string]any{"block_size": 4, "val_fraction": 0})
 	spec.TrainData = writeRows(t, "rows.jsonl", `{"prompt":"a prompt that is longer than the block","completion":"x"}`)
-	_, failure := cpuPlanner.Estimate(t.Context(), t.TempDir(), spec)
+	_, failure := planner.Estimate(t.Context(), t.TempDir(), spec, DeviceCPU)
 	if failure == nil || failure.Code != protocol.CodeDatasetInvalid || !strings.Contains(failure.Message, "block_size") {
 		t.Errorf("%v", failure)
 	}
@@ -349,7 +349,7 @@ func TestSettingsThatFollowFromOthers(t *testing.T) {
 
 func TestTheBestAdapterNeedsHeldOutRows(t *testing.T) {
 	t.Parallel()
-	_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"early_stop_patience": 2, "eval_every": 10, "val_fraction": 0}))
+	_, failure := planner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"early_stop_patience": 2, "eval_every": 10, "val_fraction": 0}), DeviceCPU)
 	if failure == nil || failure.Code != protocol.CodeInvalidConfig || !strings.Contains(failure.Message, "held out") {
 		t.Errorf("%v", failure)
 	}
@@ -359,7 +359,7 @@ func TestTheBestAdapterNeedsHeldOutRows(t *testing.T) {
 func TestEarlyStoppingWithoutEvaluationsIsNamed(t *testing.T) {
 	t.Parallel()
 	for range 20 { // an order that changes from run to run would be seen
-		_, failure := cpuPlanner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"early_stop_patience": 2}))
+		_, failure := planner.Prepare(t.Context(), t.TempDir(), tinySpec(t, map[string]any{"early_stop_patience": 2}), DeviceCPU)
 		if failure == nil || !strings.HasPrefix(failure.Message, "early_stop_patience needs evaluations") {
 			t.Fatalf("%v", failure)
 		}

@@ -29,6 +29,8 @@ type SetOptions struct {
 	Config *protocol.SCUConfig
 	// CacheDir keeps what was fetched and what was tokenised; empty means that nothing is kept.
 	CacheDir string
+	// HubEndpoint and HubToken are the Hub's address and what authorizes there; "" is $HF_ENDPOINT and $HF_TOKEN.
+	HubEndpoint, HubToken string
 	// Now is what chat templates that write the date take for the present, to the day; zero is today. A job that goes on
 	// another day has the same rows only with the day on which it began.
 	Now time.Time
@@ -46,7 +48,7 @@ func LoadSet(ctx context.Context, source *weights.Model, options SetOptions) (*S
 	if failure != nil {
 		return nil, failure
 	}
-	readOptions.Fetched = options.Fetched
+	readOptions.Fetched, readOptions.HubEndpoint, readOptions.HubToken = options.Fetched, options.HubEndpoint, options.HubToken
 	if options.Now.IsZero() {
 		options.Now = time.Now()
 	}

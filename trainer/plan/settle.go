@@ -43,28 +43,27 @@ func Settle(config protocol.SCUConfig, reasons map[string]string, arch architect
 }
 
 // Estimate prepares a job and tokenises its rows, and so says all that can be known without training.
-func (p Planner) Estimate(ctx context.Context, home string, spec protocol.JobSpec) (*protocol.Plan, *protocol.Error) {
-	prepared, failure := p.Prepare(ctx, home, spec)
+func (p *Planner) Estimate(ctx context.Context, home string, spec protocol.JobSpec, deviceKind string) (*protocol.Plan, *protocol.Error) {
+	d, failure := p.draft(ctx, home, spec, deviceKind)
 	if failure != nil {
 		return nil, failure
 	}
-	source, failure := OpenModel(prepared.ModelPath)
+	source, failure := OpenModel(d.ModelPath)
 	if failure != nil {
 		return nil, failure
 	}
 	defer source.Close()
+	endpoint, token := p.hub()
 	set, err := LoadSet(ctx, source, SetOptions{
-		Train: spec.TrainData, Val: spec.ValData, Config: &prepared.Config, CacheDir: CacheDirectory(home),
+		Train: spec.TrainData, Val: spec.ValData, Config: &d.Config, CacheDir: CacheDirectory(home), HubEndpoint: endpoint, HubToken: token,
 	})
 	if err != nil {
 		return nil, Explain(err)
 	}
-	layout, err := lora.NewLayout(source.Config, AdapterConfig(&prepared.Config))
-	if err != nil {
-		return nil, protocol.NewError(protocol.CodeInvalidConfig, "%v", err)
-	}
-	feed := TrainFeed(set, &prepared.Config)
-	return Settle(prepared.Config, prepared.Reasons, source.Config, layout, set, feed.StepsPerEpoch(prepared.Config.GradAccum)), nil
+	feed := TrainFeed(set, &d.Config)
+	plan := Settle(d.Config, d.Reasons, source.Config, d.workload.layout, set, feed.StepsPerEpoch(d.Config.GradAccum))
+	plan.MemoryBytes = d.MemoryBytes
+	return plan, nil
 }
 
 // Explain gives an error without a code one: what a user's input can cause has its code already, so this is a bug or the

@@ -17,7 +17,7 @@ const (
 )
 
 // Bars draws one live line a job on a terminal: name, phase, bar, steps and the latest step's numbers. What else a
-// person should see, such as warnings and evaluations, scrolls by above the bars.
+// person should see, such as warnings, evaluations and why a job is put off, scrolls by above the bars.
 type Bars struct {
 	board *board
 	named bool
@@ -56,6 +56,9 @@ func (b *Bars) Begin(job *protocol.Job) {
 		)
 		b.bars[job.JobID] = live
 		live.advance(state)
+		if state.Waits() != "" {
+			b.scroll(state, state.standing())
+		}
 	})
 }
 
@@ -67,13 +70,21 @@ func (b *Bars) Event(jobID string, event protocol.JobEvent) {
 		live.advance(state)
 		switch event.Type {
 		case protocol.EventPlan, protocol.EventEval, protocol.EventWarning:
-			line := Describe(state, event)
-			if b.named {
-				line = state.Name + ": " + line
+			b.scroll(state, Describe(state, event))
+		case protocol.EventState:
+			if state.Waits() != "" {
+				b.scroll(state, state.standing())
 			}
-			_, _ = fmt.Fprintln(b.drawn, line)
 		}
 	})
+}
+
+// scroll lets a line pass by above the bars.
+func (b *Bars) scroll(state *State, line string) {
+	if b.named {
+		line = state.Name + ": " + line
+	}
+	_, _ = fmt.Fprintln(b.drawn, line)
 }
 
 // Close leaves every bar as it stands and returns when mpb draws no more.

@@ -23,10 +23,7 @@ const linesEvery = 2 * time.Second
 func Describe(state *State, event protocol.JobEvent) string {
 	switch event.Type {
 	case protocol.EventState:
-		if failed := state.Status.Error; failed != nil {
-			return state.Phase() + ": " + failed.Message
-		}
-		return state.Phase()
+		return state.standing()
 	case protocol.EventPlan:
 		p := event.Plan
 		return fmt.Sprintf("plan: %d steps, %d rows, %d target tokens, σ %.3g, S %.4f→%.4f",
@@ -66,6 +63,9 @@ func (l *Lines) Begin(job *protocol.Job) {
 	l.board.begin(job, func(state *State) {
 		line := state.Phase() + "  " + state.Steps() + "  " + state.Measures()
 		l.print(job.JobID, state, strings.TrimRight(line, " "))
+		if state.Waits() != "" {
+			l.print(job.JobID, state, state.standing())
+		}
 	})
 }
 

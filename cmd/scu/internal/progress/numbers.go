@@ -21,7 +21,7 @@ func Minutes(minutes float64) string {
 	return Elapsed(time.Duration(minutes * float64(time.Minute)))
 }
 
-// Elapsed writes a time to the second: "40s", "1m40s", "2h05m".
+// Elapsed writes a time in two units at most: "40s", "1m40s", "2h05m", "3d04h".
 func Elapsed(d time.Duration) string {
 	d = max(0, d).Round(time.Second)
 	switch {
@@ -29,8 +29,10 @@ func Elapsed(d time.Duration) string {
 		return fmt.Sprintf("%ds", int(d.Seconds()))
 	case d < time.Hour:
 		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 	}
-	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
 // Bytes writes a size in the largest decimal unit that keeps it at least 1: "201.6 MB".

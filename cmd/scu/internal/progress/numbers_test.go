@@ -12,7 +12,7 @@ func TestElapsed(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		-time.Second: "0s", 400 * time.Millisecond: "0s", 59600 * time.Millisecond: "1m00s", 40 * time.Second: "40s",
-		100 * time.Second: "1m40s", time.Hour - time.Millisecond: "1h00m", 125 * time.Minute: "2h05m", 50 * time.Hour: "50h00m",
+		100 * time.Second: "1m40s", time.Hour - time.Millisecond: "1h00m", 125 * time.Minute: "2h05m", 47 * time.Hour: "47h00m", 76 * time.Hour: "3d04h",
 	} {
 		if got := Elapsed(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)

@@ -74,6 +74,16 @@ func (s *State) Steps() string {
 	return ""
 }
 
+// hasTimeLeft reports whether the latest step tells how long the job has still to run. It says nothing of one that stands
+// still.
+func (s *State) hasTimeLeft() bool {
+	switch status := s.Status.Status; {
+	case status == protocol.StatusQueued, status == protocol.StatusPaused, status.Final():
+		return false
+	}
+	return s.Metrics.EtaMinutes.Finite() && s.Metrics.EtaMinutes > 0
+}
+
 // Compact is Measures short enough for a line that has a bar as well: bits per token, S and its target, λ, tokens a
 // second, time left.
 func (s *State) Compact() string {
@@ -82,7 +92,7 @@ func (s *State) Compact() string {
 		return ""
 	}
 	left := ""
-	if m.EtaMinutes.Finite() && m.EtaMinutes > 0 && !s.Status.Status.Final() {
+	if s.hasTimeLeft() {
 		left = "  " + Minutes(float64(m.EtaMinutes))
 	}
 	return fmt.Sprintf("%s bpt  S %s→%.4f  λ %s  %s tok/s%s",
@@ -105,7 +115,7 @@ func (s *State) Measures() string {
 		"λ " + Number(m.LambdaValue, 3),
 		Number(m.TokensPerSecond, 0) + " tokens/s",
 	}
-	if m.EtaMinutes.Finite() && m.EtaMinutes > 0 && !s.Status.Status.Final() {
+	if s.hasTimeLeft() {
 		parts = append(parts, Minutes(float64(m.EtaMinutes))+" left")
 	}
 	return strings.Join(parts, "  ")

@@ -32,6 +32,8 @@ func TestStateFollowsEvents(t *testing.T) {
 	s.Apply(protocol.JobEvent{Plan: &protocol.Plan{TotalSteps: 8, Config: protocol.SCUConfig{TargetS: 0.005}}})
 	s.Apply(protocol.JobEvent{Metrics: metrics(2)})
 	check("a step after it", "compiling", "2/8", "3.210 bits/token  S 0.0040 → 0.0050  λ 1.050  312 tokens/s  1m30s left", 0.25)
+	s.Apply(protocol.JobEvent{Status: &protocol.TrainingStatus{Status: protocol.StatusPaused, Step: 2, TotalSteps: 8}})
+	check("a pause", "paused", "2/8", "3.210 bits/token  S 0.0040 → 0.0050  λ 1.050  312 tokens/s", 0.25)
 	s.Apply(protocol.JobEvent{Status: &protocol.TrainingStatus{Status: protocol.StatusFailed, Step: 2, TotalSteps: 8}})
 	check("the end", "failed", "2/8", "3.210 bits/token  S 0.0040 → 0.0050  λ 1.050  312 tokens/s", 0.25)
 }

@@ -1,0 +1,110 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/shannon-labs/scu/daemon/store"
+	"github.com/shannon-labs/scu/protocol"
+	"github.com/shannon-labs/scu/rpc"
+)
+
+// deleteJob answers job/delete. The rows go first: a row without its files would tell of what is not there. Should this be
+// interrupted, the housekeeping goes on.
+func (d *daemon) deleteJob(ctx context.Context, _ *rpc.Session, params *protocol.DeleteJobParams) (any, error) {
+	record, err := d.findJob(ctx, params.ID)
+	if err != nil {
+		return nil, err
+	}
+	job := &record.Job
+	if !job.Status.Final() {
+		return nil, protocol.NewError(protocol.CodeConflict, "job %s is %s; only a job that has ended can be deleted", job.JobID, job.Status).
+			WithHint("cancel it first: scu cancel %s", job.JobID)
+	}
+	files := d.filesOf(job.JobID)
+	adapter, err := d.store.AdapterOf(ctx, job.JobID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+	case err != nil:
+		return nil, err
+	case !params.WithAdapter:
+		return nil, protocol.NewError(protocol.CodeConflict, "job %s has made the adapter %s, which would be lost", job.JobID, adapter.ID).
+			WithHint("delete both with: scu delete --with-adapter %s", job.JobID)
+	default:
+		if err := d.dropAdapter(ctx, adapter.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		files = append(files, d.doomedPath(adapter.ID))
+	}
+	if err := d.store.DeleteJob(ctx, job.JobID); err != nil {
+		return nil, err
+	}
+	d.logger.Info("job deleted", "job", job.JobID, "name", job.Name)
+	return d.removeFiles(job.JobID, files)
+}
+
+// deleteAdapter answers adapter/delete. The job that made it stays, without it.
+func (d *daemon) deleteAdapter(ctx context.Context, session *rpc.Session, params *protocol.IDParams) (any, error) {
+	adapter, err := d.findAdapter(ctx, params.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.dropAdapter(ctx, adapter.ID); err != nil {
+		return nil, err
+	}
+	d.logger.Info("adapter deleted", "adapter", adapter.ID, "name", adapter.Name, "client", session.Client().Name)
+	return d.removeFiles(adapter.ID, []string{d.doomedPath(adapter.ID)})
+}
+
+// dropAdapter removes an adapter's row, and gives its directory a name under which the next daemon removes it if this one
+// does not get that far.
+func (d *daemon) dropAdapter(ctx context.Context, adapterID string) error {
+	if err := d.store.DeleteAdapter(ctx, adapterID); err != nil {
+		return err
+	}
+	err := os.Rename(d.adapterPath(adapterID), d.doomedPath(adapterID))
+	if errors.Is(err, fs.ErrNotExist) { // somebody has removed it by hand
+		return nil
+	}
+	return err
+}
+
+func (d *daemon) doomedPath(adapterID string) string {
+	return filepath.Join(adaptersDirectory(d.options.Home), ".tmp-deleted-"+adapterID)
+}
+
+// filesOf are the paths of what a job leaves beside its adapter.
+func (d *daemon) filesOf(jobID string) []string {
+	log := filepath.Join(LogsDirectory(d.options.Home), jobID+".log")
+	return []string{d.checkpointsPath(jobID), log, log + ".1", filepath.Join(LocksDirectory(d.options.Home), jobID+".lock")}
+}
+
+func (d *daemon) removeFiles(id string, paths []string) (*protocol.DeleteResult, error) {
+	result := &protocol.DeleteResult{ID: id}
+	for _, path := range paths {
+		size := sizeOf(path)
+		if err := os.RemoveAll(path); err != nil {
+			return nil, fmt.Errorf("%s is deleted, but its files are not gone: %w", id, err)
+		}
+		result.FreedBytes += size
+	}
+	return result, nil
+}
+
+// sizeOf is how many bytes a file, or what is in a directory, has. What cannot be looked at counts nothing.
+func sizeOf(path string) (bytes int64) {
+	_ = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return nil
+		}
+		if info, err := entry.Info(); err == nil {
+			bytes += info.Size()
+		}
+		return nil
+	})
+	return bytes
+}
