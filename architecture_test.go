@@ -62,7 +62,7 @@ var rules = []rule{
 	{room: "rpc", imports: []string{"protocol"}, never: slices.Concat([]string{"trainer", "daemon"}, xla)},
 
 	// The daemon keeps the job store, so it never loads XLA.
-	{room: "daemon", imports: []string{"daemon", "protocol", "rpc", "trainer/plan", "trainer/data", "trainer/checkpoint"}, never: xla},
+	{room: "daemon", imports: []string{"daemon", "protocol", "rpc", "trainer/plan", "trainer/data", "trainer/checkpoint", "trainer/durable"}, never: xla},
 	{room: "daemon/schedule", imports: []string{"protocol"}, only: []string{}},
 
 	// Clients.

@@ -18,6 +18,7 @@ import (
 	"github.com/shannon-labs/scu/daemon/supervise"
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/rpc"
+	"github.com/shannon-labs/scu/trainer/durable"
 	"github.com/shannon-labs/scu/trainer/plan"
 )
 
@@ -80,7 +81,7 @@ type daemon struct {
 func Run(ctx context.Context, o Options) (err error) {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	if o.FreeBytes == nil {
-		o.FreeBytes = freeBytes
+		o.FreeBytes = durable.FreeBytes
 	}
 	listener, err := rpc.Listen(o.Home)
 	if err != nil {

@@ -3,25 +3,14 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/protocol"
-	"golang.org/x/sys/unix"
 )
 
 // diskLookEvery is short enough that a job is paused before a usual writer has used up what is kept free.
 const diskLookEvery = 2 * time.Second
-
-// freeBytes is how much may still be written to the file system of a directory.
-func freeBytes(directory string) (int64, error) {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(directory, &stat); err != nil {
-		return 0, fmt.Errorf("ask for the free space of %s: %w", directory, err)
-	}
-	return int64(stat.Bavail) * stat.Bsize, nil
-}
 
 // watchDisk pauses the jobs when the disk is nearly full, and lets them go on when there is space again.
 func (d *daemon) watchDisk() {

@@ -15,8 +15,8 @@ import (
 // worker and waits for another, and a directory that it has left is not an adapter.
 func (d *daemon) recover(ctx context.Context) error {
 	reaped, err := supervise.ReapOrphans(ctx, LocksDirectory(d.options.Home))
-	if err != nil {
-		return fmt.Errorf("end the workers of the daemon before this one: %w", err)
+	if err != nil { // their jobs cannot start before they are gone, but others can
+		d.logger.Error("cannot end the workers of the daemon before this one", "error", err)
 	}
 	if len(reaped) > 0 {
 		d.logger.Warn("ended workers that had lost their daemon", "jobs", reaped)

@@ -54,7 +54,7 @@ func TestSoakNoticesALyingDisk(t *testing.T) {
 var signsOfLoss = []string{
 	"was acknowledged and is not there", "was told and is not there any more", "which is final, and is", "it was paused, nobody has resumed it",
 	"its cancellation was acknowledged", "it was at step", "it was started", "the queue's being paused was acknowledged", "its priority was set to",
-	"cannot be read: not_found", "the job store of a dead daemon: ",
+	"cannot be read: not_found", "was refused because it is not there", "the job store of a dead daemon: ",
 }
 
 func TestOptions(t *testing.T) {
