@@ -1,9 +1,15 @@
 package daemon
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/shannon-labs/scu/daemon/store"
+	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/trainer/checkpoint"
 )
 
@@ -27,9 +33,51 @@ func (d *daemon) resumableFrom(jobID string) *int {
 	return &latest.Step
 }
 
-// removeCheckpoints gives back the space of what nobody will go on from.
+// removeCheckpoints gives back the space of what nobody will go on from. It goes under another name first: half-removed
+// checkpoints would look damaged to a worker.
 func (d *daemon) removeCheckpoints(jobID string) {
-	if err := os.RemoveAll(d.checkpointsPath(jobID)); err != nil {
+	doomed := filepath.Join(checkpointsDirectory(d.options.Home), ".tmp-"+jobID)
+	err := os.RemoveAll(doomed) // of an earlier removal that was cut off
+	if err == nil {
+		err = os.Rename(d.checkpointsPath(jobID), doomed)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = os.RemoveAll(doomed)
+	}
+	if err != nil {
 		d.logger.Error("cannot remove checkpoints", "job", jobID, "error", err)
 	}
+}
+
+// tidyCheckpoints removes what a killed worker has left half-written, and is for jobs that do not run.
+func (d *daemon) tidyCheckpoints(jobID string) {
+	if _, err := os.Stat(d.checkpointsPath(jobID)); err != nil {
+		return
+	}
+	if err := removeTemporary(d.checkpointsPath(jobID), ".tmp-*"); err != nil {
+		d.logger.Error("cannot remove unfinished checkpoints", "job", jobID, "error", err)
+	}
+}
+
+// recoverCheckpoints removes what a daemon that died had no time to remove: half-written checkpoints, and all of jobs that
+// nobody will go on with. It is done before anybody can try such a job again.
+func (d *daemon) recoverCheckpoints(ctx context.Context) error {
+	if err := removeTemporary(checkpointsDirectory(d.options.Home), ".tmp-*"); err != nil {
+		return fmt.Errorf("remove old checkpoints: %w", err)
+	}
+	for _, file := range d.findFiles(checkpointsDirectory(d.options.Home)) {
+		record, err := d.store.Job(ctx, file.owner)
+		switch {
+		case err == nil && record.Job.Status != protocol.StatusCompleted && record.Job.Status != protocol.StatusCancelled:
+			d.tidyCheckpoints(file.owner)
+		case err == nil || errors.Is(err, store.ErrNotFound):
+			d.removeCheckpoints(file.owner)
+		default:
+			return err
+		}
+	}
+	return nil
 }

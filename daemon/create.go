@@ -72,13 +72,13 @@ func (d *daemon) planAndQueue(ctx context.Context, spec protocol.JobSpec) (*stor
 	if err := d.checkDisk(); err != nil {
 		return nil, err
 	}
-	if err := d.checkQuota(ctx, localOwner); err != nil {
+	if err := d.checkDiskQuota(ctx, localOwner); err != nil {
 		return nil, err
 	}
-	if err := d.takeRoom(); err != nil {
+	if err := d.takeRoom(localOwner); err != nil {
 		return nil, err
 	}
-	defer d.giveRoom()
+	defer d.giveRoom(localOwner)
 	prepared, failure := d.options.Planner.Prepare(ctx, d.options.Home, spec, kind)
 	if failure != nil {
 		return nil, failure

@@ -66,11 +66,13 @@ type daemon struct {
 	followers followers
 	farewell  farewell
 
+	retrying sync.Mutex // held while a job is tried again, or is cancelled before it runs
+
 	mu         sync.Mutex
 	queue      *schedule.Scheduler
 	running    map[string]*run // by job id
 	creating   int             // calls in progress that put a job into the queue
-	promised   int             // places in it that they will take
+	promised   map[string]int  // places in it that they will take, by the jobs' owner
 	closing    string          // protocol.Shutdown…, once the end was asked for
 	diskLow    bool
 	diskPaused map[string]int64 // jobs that are paused for want of disk space, by id, and how much must be free for them
@@ -110,7 +112,7 @@ func Run(ctx context.Context, o Options) (err error) {
 func newDaemon(o Options, jobs *store.Store, hub *hub, socket string) *daemon {
 	d := &daemon{
 		options: o, logger: o.Logger, store: jobs, hub: hub, instanceID: newID("daemon"), socket: socket, startedAt: time.Now().UTC(),
-		wake: make(chan struct{}, 1), running: map[string]*run{}, diskPaused: map[string]int64{},
+		wake: make(chan struct{}, 1), running: map[string]*run{}, diskPaused: map[string]int64{}, promised: map[string]int{},
 		followers: newFollowers(), farewell: newFarewell(),
 	}
 	d.config.Store(o.Config)

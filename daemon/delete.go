@@ -11,6 +11,8 @@ import (
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/protocol"
 	"github.com/shannon-labs/scu/rpc"
+	"github.com/shannon-labs/scu/trainer/durable"
+	"golang.org/x/sys/unix"
 )
 
 // deleteJob answers job/delete. The rows go first: a row without its files would tell of what is not there. Should this be
@@ -60,21 +62,32 @@ func (d *daemon) deleteAdapter(ctx context.Context, session *rpc.Session, params
 	return d.removeFiles(adapter.ID, []string{d.doomedPath(adapter.ID)})
 }
 
-// dropAdapter removes an adapter's row, and gives its directory a name under which the next daemon removes it if this one
-// does not get that far.
-func (d *daemon) dropAdapter(ctx context.Context, adapterID string) error {
-	if err := d.store.DeleteAdapter(ctx, adapterID); err != nil {
-		return err
-	}
-	err := os.Rename(d.adapterPath(adapterID), d.doomedPath(adapterID))
-	if errors.Is(err, fs.ErrNotExist) { // somebody has removed it by hand
-		return nil
-	}
-	return err
-}
+// doomedPrefix begins the names of directories that are to be deleted.
+const doomedPrefix = ".tmp-deleted-"
 
 func (d *daemon) doomedPath(adapterID string) string {
-	return filepath.Join(adaptersDirectory(d.options.Home), ".tmp-deleted-"+adapterID)
+	return filepath.Join(adaptersDirectory(d.options.Home), doomedPrefix+adapterID)
+}
+
+// dropAdapter removes an adapter's row and gives its directory another name. A mark, which is that name, is there from before
+// the row goes: it tells the next daemon to go on if this one does not get that far.
+func (d *daemon) dropAdapter(ctx context.Context, adapterID string) error {
+	mark := d.doomedPath(adapterID)
+	if err := os.Mkdir(mark, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := durable.Sync(adaptersDirectory(d.options.Home)); err != nil {
+		return err
+	}
+	if err := d.store.DeleteAdapter(ctx, adapterID); err != nil {
+		return errors.Join(err, os.Remove(mark))
+	}
+	// In the place of the mark, which is empty: the system's call does that, and os.Rename does not.
+	err := unix.Rename(d.adapterPath(adapterID), mark)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // somebody may have removed it by hand
+		return fmt.Errorf("delete the adapter %s: %w", adapterID, err)
+	}
+	return nil
 }
 
 // filesOf are the paths of what a job leaves beside its adapter.

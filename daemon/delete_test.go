@@ -57,7 +57,10 @@ func TestDeletingAnAdapterKeepsItsJob(t *testing.T) {
 func TestFilesWithoutARowAreRemoved(t *testing.T) {
 	t.Parallel()
 	home := shortHome(t)
-	gone := []string{"checkpoints/job-aaaaaaaaaaaaaaaa", "adapters/.tmp-deleted-adapter-aaaaaaaaaaaaaaaa", "logs/job-aaaaaaaaaaaaaaaa.log.1"}
+	gone := []string{
+		"checkpoints/job-aaaaaaaaaaaaaaaa", "checkpoints/.tmp-job-cccccccccccccccc",
+		"adapters/.tmp-deleted-adapter-aaaaaaaaaaaaaaaa", "adapters/adapter-aaaaaaaaaaaaaaaa", "logs/job-aaaaaaaaaaaaaaaa.log.1",
+	}
 	kept := []string{"checkpoints/mine", "adapters/my-adapter", "adapters/adapter-bbbbbbbbbbbbbbbb", "logs/notes.log"}
 	for _, name := range append(gone, kept...) {
 		if err := os.MkdirAll(filepath.Join(home, name), 0o700); err != nil {

@@ -123,6 +123,16 @@ func (d *daemon) stopRun(jobID string, s stopping) bool {
 	return waited || r != nil
 }
 
+// stopWorker stops a job's run, if there is one. A job in the queue stays there.
+func (d *daemon) stopWorker(jobID string, s stopping) {
+	d.mu.Lock()
+	r := d.running[jobID]
+	d.mu.Unlock()
+	if r != nil {
+		r.stop(s)
+	}
+}
+
 // stopRuns stops every run because the daemon ends.
 func (d *daemon) stopRuns() {
 	d.mu.Lock()

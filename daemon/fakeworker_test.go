@@ -167,8 +167,11 @@ func (w *fake) end() {
 		w.say(frame.Event{Failed: protocol.NewError(protocol.CodeWorkerCrashed, "the first attempt fails")})
 		return
 	}
+	if w.End == "repeat, then done" {
+		w.say(frame.Event{Metrics: &protocol.TrainingMetrics{Step: w.Steps, Tokens: 10}})
+	}
 	switch w.End {
-	case "":
+	case "", "repeat, then done":
 		must(os.WriteFile(filepath.Join(w.temporary, "adapter_config.json"), []byte("{}"), 0o600))
 		must(os.Rename(w.temporary, w.start.Output))
 		w.say(frame.Event{Done: &frame.Done{

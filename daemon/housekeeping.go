@@ -58,10 +58,9 @@ type ownedFile struct {
 	job   bool   // the owner is a job
 }
 
-// findFiles lists what there is of jobs and adapters before this daemon adds to it.
-func (d *daemon) findFiles() (files []ownedFile) {
-	home := d.options.Home
-	for _, directory := range []string{checkpointsDirectory(home), LogsDirectory(home), LocksDirectory(home), adaptersDirectory(home)} {
+// findFiles lists what there is of jobs and adapters in some directories.
+func (d *daemon) findFiles(directories ...string) (files []ownedFile) {
+	for _, directory := range directories {
 		entries, err := os.ReadDir(directory)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			d.logger.Error("cannot look for files that are left over", "error", err)

@@ -72,27 +72,19 @@ func (d *daemon) checkSize(prepared *plan.Prepared) error {
 		WithHint("take a smaller base model, or have the limit raised in the daemon's configuration")
 }
 
-// checkQuota refuses another job of an owner who has as many waiting, or as much on disk, as is allowed.
-func (d *daemon) checkQuota(ctx context.Context, owner string) error {
-	quota := d.config.Load().Security.Quotas.Of(owner)
-	if quota.MaxQueued > 0 {
-		d.mu.Lock()
-		waiting := d.queue.QueuedOf(owner)
-		d.mu.Unlock()
-		if waiting >= quota.MaxQueued {
-			return quotaExceeded("%s has %d jobs in the queue, which is the limit", owner, waiting).
-				WithHint("wait until one of them runs, or cancel one: scu queue")
-		}
+// checkDiskQuota refuses another job of an owner who has as much on disk as is allowed.
+func (d *daemon) checkDiskQuota(ctx context.Context, owner string) error {
+	most := int64(d.config.Load().Security.Quotas.Of(owner).MaxDisk)
+	if most == 0 {
+		return nil
 	}
-	if quota.MaxDisk > 0 {
-		used, err := d.store.AdapterBytes(ctx, owner)
-		if err != nil {
-			return err
-		}
-		if most := int64(quota.MaxDisk); used >= most {
-			return quotaExceeded("the adapters of %s take %.1f MB of disk; the limit is %.1f MB", owner, float64(used)/1e6, float64(most)/1e6).
-				WithHint("delete some that are not needed: scu delete --adapter NAME")
-		}
+	used, err := d.store.AdapterBytes(ctx, owner)
+	if err != nil {
+		return err
+	}
+	if used >= most {
+		return quotaExceeded("the adapters of %s take %.1f MB of disk; the limit is %.1f MB", owner, float64(used)/1e6, float64(most)/1e6).
+			WithHint("delete some that are not needed: scu delete --adapter NAME")
 	}
 	return nil
 }
@@ -123,19 +115,30 @@ func (d *daemon) limitTime(r *run) (callOff func()) {
 	return func() { timer.Stop() }
 }
 
-// takeRoom keeps a place in the queue for a job that is being made, or refuses it because there is none.
-func (d *daemon) takeRoom() error {
+// takeRoom keeps a place in the queue for a job of an owner that is being made, or refuses it because there is none.
+func (d *daemon) takeRoom(owner string) error {
+	most := d.config.Load().Security.Quotas.Of(owner).MaxQueued
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.queue.Room(d.promised); err != nil {
+	if waiting := d.queue.QueuedOf(owner) + d.promised[owner]; most > 0 && waiting >= most {
+		return quotaExceeded("%s has %d jobs in the queue, which is the limit", owner, waiting).
+			WithHint("wait until one of them runs, or cancel one: scu queue")
+	}
+	promised := 0
+	for _, places := range d.promised {
+		promised += places
+	}
+	if err := d.queue.Room(promised); err != nil {
 		return err
 	}
-	d.promised++
+	d.promised[owner]++
 	return nil
 }
 
-func (d *daemon) giveRoom() {
+func (d *daemon) giveRoom(owner string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.promised--
+	if d.promised[owner]--; d.promised[owner] == 0 {
+		delete(d.promised, owner)
+	}
 }

@@ -36,31 +36,39 @@ func TestAFullQueueSaysSo(t *testing.T) {
 
 func TestTheQueueIsBoundHoweverManyComeAtOnce(t *testing.T) {
 	t.Parallel()
-	o := testOptions(shortHome(t))
-	o.Config.Training.MaxQueuedJobs = 5
-	startDaemon(t, o)
-	client := connect(t, o.Home)
-	if _, err := client.QueuePause(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	taken := make(chan error)
-	for range 20 {
-		s := spec(t, script{})
-		go func() {
-			_, err := client.CreateJob(t.Context(), s)
-			taken <- err
-		}()
-	}
-	accepted := 0
-	for range 20 {
-		if err := <-taken; err == nil {
-			accepted++
-		} else {
-			wantCode(t, err, protocol.CodeQueueFull)
-		}
-	}
-	if queue, err := client.QueueStatus(t.Context()); err != nil || accepted != 5 || len(queue.Waiting) != 5 {
-		t.Errorf("%d accepted, queue %+v, %v", accepted, queue, err)
+	for code, limit := range map[protocol.ErrorCode]func(*config.Config){
+		protocol.CodeQueueFull:     func(c *config.Config) { c.Training.MaxQueuedJobs = 5 },
+		protocol.CodeQuotaExceeded: func(c *config.Config) { c.Security.Quotas.Default.MaxQueued = 5 },
+	} {
+		t.Run(string(code), func(t *testing.T) {
+			t.Parallel()
+			o := testOptions(shortHome(t))
+			limit(o.Config)
+			startDaemon(t, o)
+			client := connect(t, o.Home)
+			if _, err := client.QueuePause(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			taken := make(chan error)
+			for range 20 {
+				s := spec(t, script{})
+				go func() {
+					_, err := client.CreateJob(t.Context(), s)
+					taken <- err
+				}()
+			}
+			accepted := 0
+			for range 20 {
+				if err := <-taken; err == nil {
+					accepted++
+				} else {
+					wantCode(t, err, code)
+				}
+			}
+			if queue, err := client.QueueStatus(t.Context()); err != nil || accepted != 5 || len(queue.Waiting) != 5 {
+				t.Errorf("%d accepted, queue %+v, %v", accepted, queue, err)
+			}
+		})
 	}
 }
 

@@ -98,6 +98,9 @@ func TestCancellingOverridesPausing(t *testing.T) {
 	if err := <-paused; err != nil {
 		t.Error(err)
 	}
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := os.Stat(d.home + "/checkpoints/" + job.JobID); !os.IsNotExist(err) {
 		t.Errorf("checkpoints of a cancelled job: %v", err)
 	}
@@ -152,4 +155,28 @@ func wantStepsOnce(t *testing.T, events []protocol.JobEvent, want int) {
 	if steps != want {
 		t.Errorf("%d steps told, want %d", steps, want)
 	}
+}
+
+func TestACancelledJobLeavesNoCheckpoints(t *testing.T) {
+	t.Parallel()
+	d, client := startAndConnect(t)
+	s := spec(t, script{Steps: 9, StandAt: 4})
+	job := mustCreate(t, client, s)
+	awaitStep(t, client, job.JobID, 4)
+	if paused, err := client.Pause(t.Context(), job.JobID); err != nil || paused.ResumableFrom == nil {
+		t.Fatalf("%+v, %v", paused, err)
+	}
+	if cancelled, err := client.Cancel(t.Context(), job.JobID); err != nil || cancelled.Status != protocol.StatusCancelled {
+		t.Fatalf("%+v, %v", cancelled, err)
+	}
+	if _, err := os.Stat(d.home + "/checkpoints/" + job.JobID); !os.IsNotExist(err) {
+		t.Errorf("checkpoints of a cancelled job: %v", err)
+	}
+	if _, err := client.Retry(t.Context(), job.JobID); err != nil {
+		t.Fatal(err)
+	}
+	if done := mustWait(t, client, job.JobID); done.Status != protocol.StatusCompleted {
+		t.Errorf("%+v", done.TrainingStatus)
+	}
+	wantStepsOnce(t, allEvents(t, client, job.JobID), 9)
 }

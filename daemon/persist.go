@@ -9,18 +9,18 @@ import (
 	"github.com/shannon-labs/scu/protocol"
 )
 
-// persist writes to the store. While the disk is full it tries again until patience ends; the first attempt is made in
-// any case, and no attempt is broken off.
+// persist writes to the store. While that cannot be written, be it that the disk is full or that somebody has locked it, it
+// tries again until patience ends; the first attempt is made in any case, and no attempt is broken off.
 func (d *daemon) persist(patience context.Context, write func(context.Context) error) error {
 	waiting := false
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := write(context.WithoutCancel(patience))
-		if !errors.Is(err, store.ErrDiskFull) {
+		if !store.MayPass(err) {
 			return err
 		}
 		if !waiting {
 			waiting = true
-			d.logger.Error("the job store cannot be written because the disk is full; waiting for space", "home", d.options.Home)
+			d.logger.Error("the job store cannot be written; waiting until it can", "home", d.options.Home, "error", err)
 		}
 		select {
 		case <-time.After(pause):

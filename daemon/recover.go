@@ -2,7 +2,11 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/daemon/supervise"
@@ -21,10 +25,9 @@ func (d *daemon) recover(ctx context.Context) error {
 	if len(reaped) > 0 {
 		d.logger.Warn("ended workers that had lost their daemon", "jobs", reaped)
 	}
-	if err := removeTemporary(adaptersDirectory(d.options.Home), ".tmp-*"); err != nil {
-		return fmt.Errorf("remove unfinished adapters: %w", err)
+	if err := d.recoverAdapters(ctx); err != nil {
+		return err
 	}
-	d.leftovers = d.findFiles()
 	paused, err := d.store.QueuePaused(ctx)
 	if err != nil {
 		return err
@@ -34,6 +37,11 @@ func (d *daemon) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.recoverCheckpoints(ctx); err != nil {
+		return err
+	}
+	home := d.options.Home
+	d.leftovers = d.findFiles(LogsDirectory(home), LocksDirectory(home), adaptersDirectory(home))
 	for _, record := range living {
 		if record.Job.Status == protocol.StatusRunning {
 			jobID := record.Job.JobID
@@ -42,6 +50,29 @@ func (d *daemon) recover(ctx context.Context) error {
 			}
 		}
 		d.takeUp(record)
+	}
+	return nil
+}
+
+// recoverAdapters ends deletions of adapters that were cut off, and removes unfinished ones.
+func (d *daemon) recoverAdapters(ctx context.Context) error {
+	directory := adaptersDirectory(d.options.Home)
+	marks, err := fs.Glob(os.DirFS(directory), doomedPrefix+"*")
+	if err != nil {
+		return fmt.Errorf("look for adapters to be deleted: %w", err)
+	}
+	for _, mark := range marks {
+		id := strings.TrimPrefix(mark, doomedPrefix)
+		_, err := d.store.Adapter(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			err = os.RemoveAll(d.adapterPath(id))
+		}
+		if err != nil {
+			return fmt.Errorf("delete the adapter %s: %w", id, err)
+		}
+	}
+	if err := removeTemporary(directory, ".tmp-*"); err != nil {
+		return fmt.Errorf("remove unfinished adapters: %w", err)
 	}
 	return nil
 }

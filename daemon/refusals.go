@@ -35,6 +35,11 @@ func refusal(err error) error {
 			WithHint("free some space and try again")
 		full.Retryable = true
 		return full
+	case errors.Is(err, store.ErrUnavailable):
+		unavailable := protocol.NewError(protocol.CodeConflict, "%v", err).
+			WithHint("end what else holds the job store, such as a sqlite3 shell, and try again")
+		unavailable.Retryable = true
+		return unavailable
 	case errors.Is(err, store.ErrDamaged):
 		return protocol.NewError(protocol.CodeInternal, "%v", err)
 	}

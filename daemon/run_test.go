@@ -14,10 +14,11 @@ import (
 	"github.com/shannon-labs/scu/protocol/frame"
 )
 
-func TestPersistOutlastsAFullDisk(t *testing.T) {
+func TestPersistOutlastsWhatPasses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		full := fmt.Errorf("record progress: %w", store.ErrDiskFull)
+		locked := fmt.Errorf("start a job: %w", store.ErrUnavailable)
 		broken := errors.New("broken")
 		for _, test := range []struct {
 			name     string
@@ -28,6 +29,7 @@ func TestPersistOutlastsAFullDisk(t *testing.T) {
 		}{
 			{"a sound disk", []error{nil}, time.Minute, nil, 1},
 			{"space returns", []error{full, full, full, nil}, time.Minute, nil, 4},
+			{"who has locked it lets go", []error{locked, locked, nil}, time.Minute, nil, 3},
 			{"another failure is not repeated", []error{full, broken}, time.Minute, broken, 2},
 			{"without patience there is one attempt", []error{full}, 0, store.ErrDiskFull, 1},
 			{"patience ends", []error{full}, 200 * time.Millisecond, store.ErrDiskFull, 3}, // at 0, 50 and 150 ms
@@ -60,6 +62,7 @@ func TestStoreErrorsBecomeRefusals(t *testing.T) {
 		{&store.NameTakenError{Name: "n", JobID: "job-1", Status: protocol.StatusRunning}, protocol.CodeConflict, "scu cancel job-1"},
 		{&store.RequestReusedError{RequestID: "r", JobID: "job-1"}, protocol.CodeConflict, "job-1"},
 		{store.ErrDiskFull, protocol.CodeOutOfDisk, "the disk is full"},
+		{store.ErrUnavailable, protocol.CodeConflict, "at the moment"},
 		{store.ErrDamaged, protocol.CodeInternal, "damaged"},
 	} {
 		wantCode(t, refusal(fmt.Errorf("do it: %w", test.err)), test.code, test.says)

@@ -34,6 +34,7 @@ func (d *daemon) settle(r *run, record *store.Record, outcome supervise.Outcome)
 	if err := d.removeAdapter(record.AdapterID); err != nil {
 		d.logger.Error("cannot remove an unfinished adapter", "job", r.jobID, "error", err)
 	}
+	d.tidyCheckpoints(r.jobID)
 	d.conclude(r, outcome)
 }
 

@@ -65,6 +65,18 @@ func (d *daemon) awaitState(ctx context.Context, jobID string, fits func(protoco
 	}
 }
 
+// requestCancel has the store cancel a job that waits, or remember it of one that runs. A job that was cancelled at once
+// has no checkpoints afterwards, and is not tried again before.
+func (d *daemon) requestCancel(ctx context.Context, jobID string, reason *protocol.Error) (*store.Record, error) {
+	d.retrying.Lock()
+	defer d.retrying.Unlock()
+	record, err := d.store.RequestCancel(ctx, jobID, reason)
+	if err == nil && record.Job.Status == protocol.StatusCancelled {
+		d.removeCheckpoints(jobID)
+	}
+	return record, err
+}
+
 // cancelJob answers job/cancel when the job has ended: at once for a queued one, and after its worker for a running one.
 // That may have completed in the meantime; the status in the answer says so.
 func (d *daemon) cancelJob(ctx context.Context, session *rpc.Session, params *protocol.IDParams) (any, error) {
@@ -74,9 +86,9 @@ func (d *daemon) cancelJob(ctx context.Context, session *rpc.Session, params *pr
 	}
 	jobID := record.Job.JobID
 	reason := protocol.NewError(protocol.CodeCancelled, "cancelled by %s", session.Client().Name)
-	if record, err = d.store.RequestCancel(ctx, jobID, reason); err != nil {
-		if errors.Is(err, store.ErrDiskFull) { // the wish cannot be kept, but the worker can be stopped
-			d.stopRun(jobID, toCancel(reason))
+	if record, err = d.requestCancel(ctx, jobID, reason); err != nil {
+		if store.MayPass(err) { // the wish cannot be kept, but the worker can be stopped; a job that waits goes on waiting
+			d.stopWorker(jobID, toCancel(reason))
 		}
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -33,17 +32,21 @@ func (d *daemon) workOnce(r *run, record *store.Record, before frame.Fit) superv
 		return supervise.LaunchFailure(err)
 	}
 	r.attach(worker)
-	d.recordAll(r, worker)
+	complete := d.recordAll(r, worker)
 	outcome := worker.Wait()
 	if outcome.LogErr != nil {
 		d.logger.Warn("a worker's log is incomplete", "job", r.jobID, "error", outcome.LogErr)
 	}
+	if !complete && outcome.Kind == supervise.Done { // its adapter stands, but the job would lack the steps to it
+		return supervise.Outcome{Kind: supervise.Paused}
+	}
 	return outcome
 }
 
-// recordAll stores what a worker says until it says no more. If that becomes impossible it stops the run and reads on
-// without storing: a checkpoint never runs ahead of what is stored, so a later worker tells again what is lost here.
-func (d *daemon) recordAll(r *run, worker *supervise.Worker) {
+// recordAll stores what a worker says until it says no more, and reports whether all of it is stored. If that becomes
+// impossible it stops the run and reads on without storing: a checkpoint never runs ahead of what is stored, so a later worker
+// tells again what is lost here.
+func (d *daemon) recordAll(r *run, worker *supervise.Worker) (complete bool) {
 	lost := false
 	for event := range worker.Events() {
 		batch := gather(event, worker.Events())
@@ -53,11 +56,12 @@ func (d *daemon) recordAll(r *run, worker *supervise.Worker) {
 		if err := d.record(r, worker, batch); err != nil {
 			d.logger.Error("cannot record what a worker says", "job", r.jobID, "error", err)
 			lost = true
-			if !errors.Is(err, store.ErrDiskFull) { // else the run has been stopped already, for that or another reason
+			if !store.MayPass(err) { // else the run has been stopped already, for that or another reason
 				r.stop(toFail(asProtocolError(err)))
 			}
 		}
 	}
+	return !lost
 }
 
 // gather takes what has come since without waiting for more. Under load batches grow, and with them the throughput.
@@ -77,7 +81,7 @@ func gather(first frame.Event, events <-chan frame.Event) []frame.Event {
 	return batch
 }
 
-// record stores a batch and does what else it asks for. While the disk is full it tries again, and the worker, which nobody
+// record stores a batch and does what else it asks for. While the store cannot be written it tries again, and the worker, which nobody
 // reads, waits.
 func (d *daemon) record(r *run, worker *supervise.Worker, batch []frame.Event) error {
 	told := make([]frame.Event, 0, len(batch))

@@ -175,7 +175,7 @@ func (s *Session) failure(failed *call, err error) *response {
 	case errors.Is(cause, errCancelled):
 		return refuse(failed.id, protocol.RPCRequestCancelled, "the call was cancelled")
 	case cause != nil:
-		stopping := protocol.NewError(protocol.CodeInternal, "the daemon stops").WithHint("try again when it runs")
+		stopping := protocol.NewError(protocol.CodeConflict, "the daemon stops").WithHint("try again when it runs")
 		stopping.Retryable = true
 		return refuseWith(failed.id, stopping)
 	}

@@ -8,20 +8,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/shannon-labs/scu/protocol"
-	"github.com/shannon-labs/scu/rpc"
 )
 
 const (
-	streams       = 10 // jobs that run and stream
-	streamRate    = 20 // rows a second of each while status is read
-	statusReaders = 4
-	statusCalls   = 500 // of each, a round
-	offeredRate   = 500 // rows a second of each stream, for the rate that must be sustained
-	idleTime      = 2 * time.Second
+	streams    = 10 // jobs that run and stream
+	streamRate = 20 // rows a second of each while status is read
+	idleTime   = 2 * time.Second
 )
 
 // bench is one run of the benchmark.
@@ -166,117 +161,6 @@ func (b *bench) starts(ctx context.Context, home string) error {
 		}
 	}
 	return nil
-}
-
-// status measures job/get of jobs that run, while they stream and are followed.
-func (b *bench) status(ctx context.Context, s *server) error {
-	ids, err := b.workload.startStreams(ctx, s.client, streams, streamRate)
-	if err != nil {
-		return err
-	}
-	following, stop := context.WithCancel(ctx)
-	defer stop()
-	var followers sync.WaitGroup
-	for _, id := range ids {
-		subscription, err := s.client.Subscribe(ctx, id, nil)
-		if err != nil {
-			return err
-		}
-		followers.Go(func() {
-			defer subscription.Close()
-			for {
-				if _, err := subscription.Next(following); err != nil {
-					return // its time is over
-				}
-			}
-		})
-	}
-	latencies, err := readStatus(ctx, s, ids)
-	stop()
-	followers.Wait()
-	if err != nil {
-		return err
-	}
-	b.results.add("status of running jobs: p50", "ms", milliseconds(quantile(latencies, 0.5)), 0)
-	b.results.add("status of running jobs: p99", "ms", milliseconds(quantile(latencies, 0.99)), 10)
-	b.results.add("status of running jobs: longest", "ms", milliseconds(quantile(latencies, 1)), 0)
-	return b.end(ctx, s, ids)
-}
-
-func readStatus(ctx context.Context, s *server, ids []string) (latencies []time.Duration, err error) {
-	var mu sync.Mutex
-	var readers sync.WaitGroup
-	var errs []error
-	for range statusReaders {
-		client, err := connect(ctx, s.home)
-		if err != nil {
-			return nil, err
-		}
-		readers.Go(func() {
-			defer client.Close()
-			for call := range statusCalls {
-				asked := time.Now()
-				_, err := client.Job(ctx, ids[call%len(ids)])
-				took := time.Since(asked)
-				mu.Lock()
-				latencies, errs = append(latencies, took), append(errs, err)
-				mu.Unlock()
-			}
-		})
-	}
-	readers.Wait()
-	return latencies, errors.Join(errs...)
-}
-
-// flood measures how many rows are stored of workers that send as fast as they are taken.
-func (b *bench) flood(ctx context.Context, s *server) error {
-	rate, ids, err := b.rows(ctx, s, 0)
-	if err != nil {
-		return err
-	}
-	b.results.addAtLeast(fmt.Sprintf("metrics of %d workers, as fast as they are taken", streams), "rows/s", rate, 5000)
-	return b.end(ctx, s, ids)
-}
-
-// offer measures the same of workers that send as fast as must be taken at least.
-func (b *bench) offer(ctx context.Context, s *server) error {
-	rate, ids, err := b.rows(ctx, s, offeredRate)
-	if err != nil {
-		return err
-	}
-	b.results.add(fmt.Sprintf("metrics of %d workers that send %d rows/s each", streams, offeredRate), "rows/s", rate, 0)
-	return b.end(ctx, s, ids)
-}
-
-func (b *bench) rows(ctx context.Context, s *server, rate int) (perSecond float64, ids []string, err error) {
-	if ids, err = b.workload.startStreams(ctx, s.client, streams, rate); err != nil {
-		return 0, nil, err
-	}
-	first, began, err := sumOfSteps(ctx, s.client, ids)
-	if err != nil {
-		return 0, nil, err
-	}
-	time.Sleep(b.stretch)
-	last, ended, err := sumOfSteps(ctx, s.client, ids)
-	return float64(last-first) / ended.Sub(began).Seconds(), ids, err
-}
-
-func sumOfSteps(ctx context.Context, client *rpc.Client, ids []string) (sum int, at time.Time, err error) {
-	steps, err := stepsOf(ctx, client, ids)
-	for _, step := range steps {
-		sum += step
-	}
-	return sum, time.Now(), err
-}
-
-// end ends jobs and notes how many rows they have stored.
-func (b *bench) end(ctx context.Context, s *server, ids []string) error {
-	if err := endAll(ctx, s.client, ids); err != nil {
-		return err
-	}
-	sum, _, err := sumOfSteps(ctx, s.client, ids)
-	b.stored += sum
-	return err
 }
 
 // bigBurst measures bursts of creations where much is stored. What they leave waiting would run in the other measurements, so it

@@ -212,6 +212,7 @@ func (a *actor) resume(ctx context.Context) {
 func (a *actor) retry(ctx context.Context) {
 	a.change(ctx, protocol.MethodJobRetry, "tried again", func(e *entry, status *protocol.TrainingStatus) {
 		e.known.final, e.known.cancelled = "", false
+		e.known.deleting = false // a deletion whose answer was lost had not begun, or this would have been refused
 		if status.Status.Final() {
 			a.soak.faults.add("%s was tried again and is %s", e, status.Status)
 		}

@@ -91,6 +91,8 @@ func (c *caller) delete(ctx context.Context, e *entry) outcome {
 	case o == answered || o == refused && before && c.refusal == protocol.CodeNotFound:
 		e.known.deleted = true
 		c.soak.tally.one("deleted")
+	case o == refused && e.known.final == "" && c.refusal == protocol.CodeConflict:
+		e.known.deleting = false // it lives, so the deletion whose answer was lost had not begun
 	case o == refused:
 		c.soak.faults.add("%s was %s, and cannot be deleted: %s", e, e.known.final, c.refusal)
 	}

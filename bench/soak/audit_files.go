@@ -60,32 +60,6 @@ func (e *entry) checkAdapter(adapter protocol.AdapterArtifact, twins map[string]
 	return ""
 }
 
-// auditUsage holds the sums of the accounts against the jobs' steps and runs. What deleted jobs have used stays in them.
-func (f *fate) auditUsage(ctx context.Context, jobs map[string]*entry) error {
-	var usage protocol.UsageResult
-	if f.call(ctx, protocol.MethodUsageList, protocol.UsageParams{Limit: protocol.MaxListLimit}, &usage) != answered {
-		return errors.New("the usage cannot be read")
-	}
-	runs, steps := map[string]int{}, map[string]int{}
-	for _, run := range usage.Runs {
-		runs[run.JobID]++
-		steps[run.JobID] += run.Steps
-		if run.EndedAt == nil {
-			f.soak.faults.add("run %d of job %s has not ended in the accounts, and no job runs", run.Attempt, run.JobID)
-		}
-	}
-	if len(usage.Runs) == protocol.MaxListLimit {
-		return nil // there are more than one page tells
-	}
-	for id, e := range jobs {
-		if runs[id] != e.known.attempts || steps[id] != e.known.step {
-			f.soak.faults.add("%s has taken %d steps in %d runs, and the accounts say %d in %d", e, e.known.step, e.known.attempts, steps[id], runs[id])
-		}
-	}
-	f.soak.tally.add("runs in the accounts", len(usage.Runs))
-	return nil
-}
-
 // auditFiles looks what lies in the home of a daemon that has ended: an adapter's directory for each row and none besides,
 // checkpoints only of jobs that may go on, and nothing half-written.
 func (s *soak) auditFiles(jobs map[string]*entry, adapters map[string]protocol.AdapterArtifact) error {

@@ -87,8 +87,9 @@ func (s *soak) run(ctx context.Context) error {
 // torment lets users and fate loose until the time is over or something is wrong.
 func (f *fate) torment(ctx context.Context) error {
 	s := f.soak
-	ctx, cancel := context.WithTimeout(ctx, s.options.duration)
+	ctx, cancel := context.WithCancel(ctx) // and not a deadline, which calls would report as their own
 	defer cancel()
+	defer time.AfterFunc(s.options.duration, cancel).Stop()
 	s.faults.first = cancel
 	var users sync.WaitGroup
 	for number := range s.options.actors {

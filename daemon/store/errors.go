@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/mattn/go-sqlite3"
@@ -15,7 +16,19 @@ var (
 	ErrNotRunning = errors.New("the job is not running")
 	ErrDamaged    = errors.New("the database is damaged")
 	ErrDiskFull   = errors.New("no space is left on the device")
+
+	// ErrUnavailable says that the database cannot be used for the time being, for example because another program has locked it.
+	ErrUnavailable = errors.New("it cannot be used at the moment")
 )
+
+// MayPass reports whether the same call may succeed later, though nothing is changed about it.
+func MayPass(err error) bool { return errors.Is(err, ErrDiskFull) || errors.Is(err, ErrUnavailable) }
+
+// passing are the codes of SQLite that say [ErrUnavailable].
+var passing = []sqlite3.ErrNo{
+	sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrProtocol, // of another process
+	sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrNomem, // of this machine
+}
 
 // NewerSchemaError says that a newer program has written the database.
 type NewerSchemaError struct {
@@ -59,6 +72,8 @@ func (s *Store) explain(action string, err error) error {
 			"adapters stay in their directories, but the list of jobs is lost", action, s.path, ErrDamaged, err)
 	case sqlite.Code == sqlite3.ErrFull || sqlite.SystemErrno == syscall.ENOSPC || sqlite.SystemErrno == syscall.EDQUOT:
 		return fmt.Errorf("%s: job store %s: %w (%w)", action, s.path, ErrDiskFull, err)
+	case slices.Contains(passing, sqlite.Code):
+		return fmt.Errorf("%s: job store %s: %w (%w)", action, s.path, ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: job store %s: %w", action, s.path, err)
 }

@@ -140,6 +140,25 @@ func TestWhatMeansAFullDisk(t *testing.T) {
 	}
 }
 
+func TestWhatMayPass(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	for _, test := range []struct {
+		code sqlite3.ErrNo
+		want bool
+	}{
+		{sqlite3.ErrBusy, true}, {sqlite3.ErrIoErr, true}, {sqlite3.ErrCantOpen, true}, {sqlite3.ErrFull, true},
+		{sqlite3.ErrConstraint, false}, {sqlite3.ErrCorrupt, false}, {sqlite3.ErrError, false},
+	} {
+		if err := s.explain("test", sqlite3.Error{Code: test.code}); MayPass(err) != test.want {
+			t.Errorf("%v may pass: %v, want %v", err, !test.want, test.want)
+		}
+	}
+	if err := s.explain("test", &TransitionError{}); MayPass(err) {
+		t.Errorf("%v may pass", err)
+	}
+}
+
 // TestFullDisk lets SQLite believe that the disk is full: the change is refused as such, nothing of it stays, and the
 // store works again when there is room.
 func TestFullDisk(t *testing.T) {

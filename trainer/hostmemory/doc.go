@@ -16,6 +16,11 @@
 // once; what was freed first goes first. They are given back before anything is refused, and by [Reclaim], for the moment at
 // which other sizes begin.
 //
+// # What outlives its program
+//
+// A program's temporaries are freed a moment after its results are said to be there, by another thread. On a busy machine
+// the next program began before that, and its temporaries came on top. [Await] lets who runs programs wait for that moment.
+//
 // # What is refused is counted
 //
 // XLA says so when it does not get its temporaries. Its matrix library, however, maps scratch memory by itself, leaves out

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -180,4 +181,29 @@ func runAlone(t *testing.T, setting string) {
 	if output, err := command.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("--- PASS")) {
 		t.Errorf("%v\n%s", err, output)
 	}
+}
+
+// A program's temporaries are freed by another thread than the one that runs the next program.
+func TestAwaitingWhatAnotherThreadFrees(t *testing.T) {
+	backend := openDevice(t)
+	before := hostmemory.Used()
+	buffer := onDevice(t, backend, 64*mega)
+	if used := hostmemory.Used() - before; used < 64*mega {
+		t.Fatalf("a block of %d bytes counts as %d", 64*mega, used)
+	}
+	began := time.Now()
+	hostmemory.Await(before, 20*time.Millisecond)
+	if waited := time.Since(began); waited < 20*time.Millisecond || hostmemory.Used() == before {
+		t.Errorf("waited %s for a block that stays", waited)
+	}
+	freed := make(chan struct{})
+	go func() {
+		defer close(freed)
+		finalize(t, buffer)
+	}()
+	hostmemory.Await(before, time.Minute)
+	if used := hostmemory.Used(); used > before {
+		t.Errorf("%d bytes more than before are in use", used-before)
+	}
+	<-freed
 }

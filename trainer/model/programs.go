@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -187,5 +188,23 @@ func (p *Programs) run(exec *Exec, batch *data.Batch, capacity int, drawn draw, 
 	if _, err := p.compile(exec, arguments); err != nil {
 		return nil, err
 	}
-	return execute(exec, arguments...)
+	before := hostmemory.Used()
+	outputs, err := execute(exec, arguments...)
+	if err == nil {
+		awaitTemporaries(before, outputs)
+	}
+	return outputs, err
+}
+
+// temporariesPatience is how long what a program took besides its results may outlive it before the next one is run.
+const temporariesPatience = 100 * time.Millisecond
+
+// awaitTemporaries waits until a program's temporaries are given back. XLA's CPU client says that the results are there
+// a moment before another of its threads gives them back; on a busy machine the next program came in between now and
+// then, and took as much again. before is what was used as the program began.
+func awaitTemporaries(before uint64, outputs []*tensors.Tensor) {
+	for _, output := range outputs {
+		before += uint64(output.Shape().Memory()) + hostmemory.Page
+	}
+	hostmemory.Await(before, temporariesPatience)
 }

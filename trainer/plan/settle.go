@@ -62,7 +62,7 @@ func (p *Planner) Estimate(ctx context.Context, home string, spec protocol.JobSp
 	}
 	feed := TrainFeed(set, &d.Config)
 	plan := Settle(d.Config, d.Reasons, source.Config, d.workload.layout, set, feed.StepsPerEpoch(d.Config.GradAccum))
-	plan.MemoryBytes = d.MemoryBytes
+	plan.MemoryBytes = d.workload.memoryOf(feed.Shapes)
 	return plan, nil
 }
 
