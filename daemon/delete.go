@@ -27,7 +27,8 @@ func (d *daemon) deleteJob(ctx context.Context, _ *rpc.Session, params *protocol
 		return nil, protocol.NewError(protocol.CodeConflict, "job %s is %s; only a job that has ended can be deleted", job.JobID, job.Status).
 			WithHint("cancel it first: scu cancel %s", job.JobID)
 	}
-	files := d.filesOf(job.JobID)
+	ctx = context.WithoutCancel(ctx) // what is begun is done, even if its client goes
+	freed := int64(0)
 	adapter, err := d.store.AdapterOf(ctx, job.JobID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -37,16 +38,16 @@ func (d *daemon) deleteJob(ctx context.Context, _ *rpc.Session, params *protocol
 		return nil, protocol.NewError(protocol.CodeConflict, "job %s has made the adapter %s, which would be lost", job.JobID, adapter.ID).
 			WithHint("delete both with: scu delete --with-adapter %s", job.JobID)
 	default:
-		if err := d.dropAdapter(ctx, adapter.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if freed, err = d.dropAdapter(ctx, adapter.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
-		files = append(files, d.doomedPath(adapter.ID))
 	}
 	if err := d.store.DeleteJob(ctx, job.JobID); err != nil {
 		return nil, err
 	}
 	d.logger.Info("job deleted", "job", job.JobID, "name", job.Name)
-	return d.removeFiles(job.JobID, files)
+	files, err := removeFiles(d.filesOf(job.JobID)...)
+	return &protocol.DeleteResult{ID: job.JobID, FreedBytes: freed + files}, err
 }
 
 // deleteAdapter answers adapter/delete. The job that made it stays, without it.
@@ -55,11 +56,12 @@ func (d *daemon) deleteAdapter(ctx context.Context, session *rpc.Session, params
 	if err != nil {
 		return nil, err
 	}
-	if err := d.dropAdapter(ctx, adapter.ID); err != nil {
+	freed, err := d.dropAdapter(context.WithoutCancel(ctx), adapter.ID)
+	if err != nil {
 		return nil, err
 	}
 	d.logger.Info("adapter deleted", "adapter", adapter.ID, "name", adapter.Name, "client", session.Client().Name)
-	return d.removeFiles(adapter.ID, []string{d.doomedPath(adapter.ID)})
+	return &protocol.DeleteResult{ID: adapter.ID, FreedBytes: freed}, nil
 }
 
 // doomedPrefix begins the names of directories that are to be deleted.
@@ -69,25 +71,26 @@ func (d *daemon) doomedPath(adapterID string) string {
 	return filepath.Join(adaptersDirectory(d.options.Home), doomedPrefix+adapterID)
 }
 
-// dropAdapter removes an adapter's row and gives its directory another name. A mark, which is that name, is there from before
-// the row goes: it tells the next daemon to go on if this one does not get that far.
-func (d *daemon) dropAdapter(ctx context.Context, adapterID string) error {
+// dropAdapter removes an adapter's row and then its directory, under another name. A mark, which is that name, is there from
+// before the row goes: it tells the next daemon to go on if this one does not get that far.
+func (d *daemon) dropAdapter(ctx context.Context, adapterID string) (freed int64, err error) {
 	mark := d.doomedPath(adapterID)
 	if err := os.Mkdir(mark, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return 0, err
 	}
 	if err := durable.Sync(adaptersDirectory(d.options.Home)); err != nil {
-		return err
+		return 0, err
 	}
 	if err := d.store.DeleteAdapter(ctx, adapterID); err != nil {
-		return errors.Join(err, os.Remove(mark))
+		_ = os.Remove(mark) // unless somebody else is at it, who has put the directory there
+		return 0, err
 	}
 	// In the place of the mark, which is empty: the system's call does that, and os.Rename does not.
-	err := unix.Rename(d.adapterPath(adapterID), mark)
+	err = unix.Rename(d.adapterPath(adapterID), mark)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // somebody may have removed it by hand
-		return fmt.Errorf("delete the adapter %s: %w", adapterID, err)
+		return 0, fmt.Errorf("delete the adapter %s: %w", adapterID, err)
 	}
-	return nil
+	return removeFiles(mark)
 }
 
 // filesOf are the paths of what a job leaves beside its adapter.
@@ -96,16 +99,16 @@ func (d *daemon) filesOf(jobID string) []string {
 	return []string{d.checkpointsPath(jobID), log, log + ".1", filepath.Join(LocksDirectory(d.options.Home), jobID+".lock")}
 }
 
-func (d *daemon) removeFiles(id string, paths []string) (*protocol.DeleteResult, error) {
-	result := &protocol.DeleteResult{ID: id}
+// removeFiles returns how many bytes it has freed.
+func removeFiles(paths ...string) (freed int64, err error) {
 	for _, path := range paths {
 		size := sizeOf(path)
 		if err := os.RemoveAll(path); err != nil {
-			return nil, fmt.Errorf("%s is deleted, but its files are not gone: %w", id, err)
+			return freed, fmt.Errorf("its row is deleted, but its files are not gone: %w", err)
 		}
-		result.FreedBytes += size
+		freed += size
 	}
-	return result, nil
+	return freed, nil
 }
 
 // sizeOf is how many bytes a file, or what is in a directory, has. What cannot be looked at counts nothing.
