@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/protocol"
@@ -33,21 +35,41 @@ func (d *daemon) resumableFrom(jobID string) *int {
 	return &latest.Step
 }
 
-// removeCheckpoints gives back the space of what nobody will go on from. It goes under another name first: half-removed
-// checkpoints would look damaged to a worker.
+// removeCheckpoints gives back the space of what nobody will go on from. Its caller is the job's run, or there is none.
 func (d *daemon) removeCheckpoints(jobID string) {
-	doomed := filepath.Join(checkpointsDirectory(d.options.Home), ".tmp-"+jobID)
-	err := os.RemoveAll(doomed) // of an earlier removal that was cut off
-	if err == nil {
-		err = os.Rename(d.checkpointsPath(jobID), doomed)
+	d.discard(jobID, d.doomCheckpoints(jobID))
+}
+
+// removeUnwanted removes the checkpoints of a job that was cancelled while it did not run, unless it was tried again since.
+func (d *daemon) removeUnwanted(jobID string) {
+	d.mu.Lock()
+	doomed := ""
+	if d.running[jobID] == nil && d.queue.Position(jobID, time.Now()) == 0 {
+		doomed = d.doomCheckpoints(jobID) // before it can get into the queue
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err == nil {
-		err = os.RemoveAll(doomed)
+	d.mu.Unlock()
+	d.discard(jobID, doomed)
+}
+
+// doomCheckpoints gives a job's checkpoints a name under which they are to be removed, which it returns; empty if there are
+// none. Half-removed ones under their own name would look damaged to a worker.
+func (d *daemon) doomCheckpoints(jobID string) string {
+	doomed := filepath.Join(checkpointsDirectory(d.options.Home), ".tmp-"+rand.Text()+jobID)
+	err := os.Rename(d.checkpointsPath(jobID), doomed)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.logger.Error("cannot remove checkpoints", "job", jobID, "error", err)
 	}
 	if err != nil {
+		return ""
+	}
+	return doomed
+}
+
+func (d *daemon) discard(jobID, doomed string) {
+	if doomed == "" {
+		return
+	}
+	if err := os.RemoveAll(doomed); err != nil {
 		d.logger.Error("cannot remove checkpoints", "job", jobID, "error", err)
 	}
 }
@@ -71,12 +93,13 @@ func (d *daemon) recoverCheckpoints(ctx context.Context) error {
 	for _, file := range d.findFiles(checkpointsDirectory(d.options.Home)) {
 		record, err := d.store.Job(ctx, file.owner)
 		switch {
-		case err == nil && record.Job.Status != protocol.StatusCompleted && record.Job.Status != protocol.StatusCancelled:
-			d.tidyCheckpoints(file.owner)
-		case err == nil || errors.Is(err, store.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound): // see lookForStrangers
+		case err != nil:
+			return err
+		case record.Job.Status == protocol.StatusCompleted || record.Job.Status == protocol.StatusCancelled:
 			d.removeCheckpoints(file.owner)
 		default:
-			return err
+			d.tidyCheckpoints(file.owner)
 		}
 	}
 	return nil

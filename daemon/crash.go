@@ -22,6 +22,10 @@ func (d *daemon) afterCrash(r *run, outcome supervise.Outcome) {
 		return
 	}
 	settings := d.config.Load().Training
+	if outcome.Shortage {
+		d.putOff(r, settings.RetryBackoff, outcome)
+		return
+	}
 	switch last := record.LastCrash; {
 	case last != nil && last.Signature == outcome.Crash && record.Job.Step <= last.Step:
 		d.fail(r, again(outcome.Error, "twice in the same way, the second time no further than the first"))
@@ -41,6 +45,15 @@ func (d *daemon) afterCrash(r *run, outcome supervise.Outcome) {
 				wait.Round(time.Second), record.Retries+1, settings.MaxRetries),
 		},
 	})
+}
+
+// putOff queues a job again that could not be started for want of descriptors, processes or memory, which is not its fault.
+func (d *daemon) putOff(r *run, wait time.Duration, outcome supervise.Outcome) {
+	until := time.Now().Add(wait).UTC()
+	d.logger.Warn("a worker cannot be started for now", "job", r.jobID, "again in", wait, "error", outcome.Error.Message)
+	d.requeue(r, store.Requeue{Waiting: &protocol.Waiting{
+		Reason: protocol.WaitBackoff, Until: &until, Message: fmt.Sprintf("%s; it is tried again in %s", outcome.Error.Message, wait.Round(time.Second)),
+	}})
 }
 
 // again says of a failure that it was not the first.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,11 +63,9 @@ type daemon struct {
 	endNow    context.CancelFunc // ends ending: stop the jobs, then the daemon
 	runners   sync.WaitGroup
 	keepers   sync.WaitGroup // of the house
-	leftovers []ownedFile    // that were there when it started
+	storeFile fs.FileInfo    // of the job store, as it was opened
 	followers followers
 	farewell  farewell
-
-	retrying sync.Mutex // held while a job is tried again, or is cancelled before it runs
 
 	mu         sync.Mutex
 	queue      *schedule.Scheduler
@@ -75,7 +74,10 @@ type daemon struct {
 	promised   map[string]int  // places in it that they will take, by the jobs' owner
 	closing    string          // protocol.Shutdown…, once the end was asked for
 	diskLow    bool
-	diskPaused map[string]int64 // jobs that are paused for want of disk space, by id, and how much must be free for them
+	blocked    int                      // writes that wait until the job store can be written
+	storeGone  bool                     // the job store's file is another one now, or none
+	orphans    map[string]*store.Record // jobs that the daemon before has left as running, by id, which the store cannot change yet
+	diskPaused map[string]int64         // jobs that are paused for want of disk space, by id, and how much must be free for them
 }
 
 // Run serves until ctx ends or a client asks for the end. It returns nil in both cases, after every worker has ended
@@ -102,6 +104,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, jobs.Close()) }()
 	d := newDaemon(o, jobs, hub, listener.Path())
+	if d.storeFile, err = os.Stat(StorePath(o.Home)); err != nil {
+		return fmt.Errorf("look at the job store: %w", err)
+	}
 	if err := d.recover(ctx); err != nil {
 		return err
 	}
@@ -112,7 +117,7 @@ func Run(ctx context.Context, o Options) (err error) {
 func newDaemon(o Options, jobs *store.Store, hub *hub, socket string) *daemon {
 	d := &daemon{
 		options: o, logger: o.Logger, store: jobs, hub: hub, instanceID: newID("daemon"), socket: socket, startedAt: time.Now().UTC(),
-		wake: make(chan struct{}, 1), running: map[string]*run{}, diskPaused: map[string]int64{}, promised: map[string]int{},
+		wake: make(chan struct{}, 1), running: map[string]*run{}, diskPaused: map[string]int64{}, orphans: map[string]*store.Record{}, promised: map[string]int{},
 		followers: newFollowers(), farewell: newFarewell(),
 	}
 	d.config.Store(o.Config)
@@ -167,6 +172,7 @@ func (d *daemon) awaitEnd(ctx context.Context, served chan error) (err error) {
 		case config := <-d.options.Reloads:
 			d.reload(config)
 		case <-ctx.Done():
+			d.close(protocol.ShutdownNow)
 			return nil
 		case <-d.ending.Done():
 			return nil

@@ -15,8 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deleteJob answers job/delete. The rows go first: a row without its files would tell of what is not there. Should this be
-// interrupted, the housekeeping goes on.
+// deleteJob answers job/delete.
 func (d *daemon) deleteJob(ctx context.Context, _ *rpc.Session, params *protocol.DeleteJobParams) (any, error) {
 	record, err := d.findJob(ctx, params.ID)
 	if err != nil {
@@ -42,12 +41,27 @@ func (d *daemon) deleteJob(ctx context.Context, _ *rpc.Session, params *protocol
 			return nil, err
 		}
 	}
-	if err := d.store.DeleteJob(ctx, job.JobID); err != nil {
+	files, err := d.eraseJob(ctx, job.JobID)
+	if err != nil {
 		return nil, err
 	}
-	d.logger.Info("job deleted", "job", job.JobID, "name", job.Name)
-	files, err := removeFiles(d.filesOf(job.JobID)...)
-	return &protocol.DeleteResult{ID: job.JobID, FreedBytes: freed + files}, err
+	return &protocol.DeleteResult{ID: job.JobID, FreedBytes: freed + files}, nil
+}
+
+// eraseJob removes a job's files and then its rows. Once it has begun, the job cannot be tried again, and the next daemon goes
+// on if this one does not come to the end.
+func (d *daemon) eraseJob(ctx context.Context, jobID string) (freed int64, err error) {
+	if err := d.store.BeginDeletion(ctx, jobID); err != nil {
+		return 0, err
+	}
+	if freed, err = removeFiles(d.filesOf(jobID)...); err != nil {
+		return 0, err
+	}
+	if err := d.store.DeleteJob(ctx, jobID); err != nil {
+		return 0, err
+	}
+	d.logger.Info("job deleted", "job", jobID)
+	return freed, nil
 }
 
 // deleteAdapter answers adapter/delete. The job that made it stays, without it.
@@ -104,7 +118,7 @@ func removeFiles(paths ...string) (freed int64, err error) {
 	for _, path := range paths {
 		size := sizeOf(path)
 		if err := os.RemoveAll(path); err != nil {
-			return freed, fmt.Errorf("its row is deleted, but its files are not gone: %w", err)
+			return freed, fmt.Errorf("remove the files: %w", err)
 		}
 		freed += size
 	}

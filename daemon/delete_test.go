@@ -1,10 +1,14 @@
 package daemon
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/protocol"
 )
 
@@ -53,27 +57,26 @@ func TestDeletingAnAdapterKeepsItsJob(t *testing.T) {
 	}
 }
 
-// TestFilesWithoutARowAreRemoved leaves what a deletion that was broken off leaves, and things that are not ours.
-func TestFilesWithoutARowAreRemoved(t *testing.T) {
+// TestOnlyRemainsAreRemoved leaves what a daemon's death in the middle of a removal leaves, and things that nobody has begun to
+// remove: those of jobs and adapters that the store does not know may be known to another one, of which this is a copy.
+func TestOnlyRemainsAreRemoved(t *testing.T) {
 	t.Parallel()
 	home := shortHome(t)
 	gone := []string{
-		"checkpoints/job-aaaaaaaaaaaaaaaa", "checkpoints/.tmp-job-cccccccccccccccc",
-		"adapters/.tmp-deleted-adapter-aaaaaaaaaaaaaaaa", "adapters/adapter-aaaaaaaaaaaaaaaa", "logs/job-aaaaaaaaaaaaaaaa.log.1",
+		"checkpoints/.tmp-Xjob-cccccccccccccccc", "adapters/.tmp-adapter-dddddddddddddddd",
+		"adapters/.tmp-deleted-adapter-aaaaaaaaaaaaaaaa", "adapters/adapter-aaaaaaaaaaaaaaaa",
 	}
-	kept := []string{"checkpoints/mine", "adapters/my-adapter", "adapters/adapter-bbbbbbbbbbbbbbbb", "logs/notes.log"}
+	kept := []string{"checkpoints/job-aaaaaaaaaaaaaaaa", "adapters/adapter-bbbbbbbbbbbbbbbb", "adapters/my-adapter", "logs/job-aaaaaaaaaaaaaaaa.log", "logs/notes.log"}
 	for _, name := range append(gone, kept...) {
 		if err := os.MkdirAll(filepath.Join(home, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	d := startDaemon(t, testOptions(home))
-	client := connect(t, home)
-	job := mustWait(t, client, mustCreate(t, client, spec(t, script{Steps: 1})).JobID)
-	if err := d.stop(); err != nil { // waits for the sweep, which its end does not break off in the middle
+	connect(t, home)
+	if err := d.stop(); err != nil {
 		t.Fatal(err)
 	}
-	kept = append(kept, "logs/"+job.JobID+".log", "adapters/"+job.Adapter.ID)
 	for _, name := range kept {
 		if _, err := os.Stat(filepath.Join(home, name)); err != nil {
 			t.Error(err)
@@ -82,6 +85,55 @@ func TestFilesWithoutARowAreRemoved(t *testing.T) {
 	for _, name := range gone {
 		if _, err := os.Stat(filepath.Join(home, name)); err == nil {
 			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
+// TestADeletionGoesOnWithTheNextDaemon stops it where it is marked, and no more.
+func TestADeletionGoesOnWithTheNextDaemon(t *testing.T) {
+	t.Parallel()
+	d, client := startAndConnect(t)
+	failed := mustWait(t, client, mustCreate(t, client, spec(t, script{Steps: 4, CheckpointEvery: 2, End: "fail"})).JobID)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := store.Open(t.Context(), StorePath(d.home), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(jobs.BeginDeletion(t.Context(), failed.JobID), jobs.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d = startDaemon(t, testOptions(d.home))
+	client = connect(t, d.home)
+	for { // in the background, which the daemon's end would break off
+		_, err := client.Job(t.Context(), failed.JobID)
+		if err != nil {
+			wantCode(t, err, protocol.CodeNotFound)
+			break
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(d.home, "*", failed.JobID+"*")); err != nil || len(left) > 0 {
+		t.Errorf("left are %q, %v", left, err)
+	}
+}
+
+func TestAStoreThatIsTakenAwayIsNoticed(t *testing.T) {
+	t.Parallel()
+	d, client := startAndConnect(t)
+	mustWait(t, client, mustCreate(t, client, spec(t, script{Steps: 1})).JobID)
+	if err := os.Rename(StorePath(d.home), StorePath(d.home)+".mine"); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; {
+		_, err := client.CreateJob(t.Context(), spec(t, script{Steps: 1}))
+		var refused *protocol.Error // before it is noticed a call may fail otherwise
+		if errors.As(err, &refused) && strings.Contains(refused.Message, "removed or replaced") {
+			wantCode(t, err, protocol.CodeInternal, "scu daemon stop --now")
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("jobs are taken all the same")
 		}
 	}
 }

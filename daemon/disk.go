@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/shannon-labs/scu/daemon/store"
@@ -27,6 +29,8 @@ func (d *daemon) watchDisk() {
 }
 
 func (d *daemon) lookAtDisk() {
+	d.lookAtStore()
+	d.takeOrphans()
 	free, err := d.options.FreeBytes(d.options.Home)
 	if err != nil {
 		d.logger.Error("cannot look at the disk", "error", err)
@@ -51,6 +55,19 @@ func (d *daemon) lookAtDisk() {
 	}
 	if !low {
 		d.resumeAfterDisk(free)
+	}
+}
+
+// lookAtStore notices when somebody removes or replaces the job store's file: what is written from then on nobody will find.
+func (d *daemon) lookAtStore() {
+	now, err := os.Stat(StorePath(d.options.Home))
+	gone := errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, d.storeFile)
+	d.mu.Lock()
+	news := gone && !d.storeGone
+	d.storeGone = d.storeGone || gone
+	d.mu.Unlock()
+	if news {
+		d.logger.Error("the job store's file was removed or replaced while the daemon runs; it takes no more jobs and starts none", "path", StorePath(d.options.Home))
 	}
 }
 
@@ -92,7 +109,7 @@ func (d *daemon) moreThanNow() int64 {
 	if err != nil {
 		d.logger.Error("cannot look at the disk", "error", err)
 	}
-	return free + free/4
+	return free + min(free/4, 1<<30)
 }
 
 // resumeAfterDisk queues the jobs again that were paused for want of space and for which there is enough now.

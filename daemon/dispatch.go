@@ -52,7 +52,7 @@ func (d *daemon) awaitWork() bool {
 
 // mayStartLocked reports whether jobs may start at all.
 func (d *daemon) mayStartLocked() bool {
-	return d.ending.Err() == nil && d.closing != protocol.ShutdownDrained && !d.diskLow
+	return d.ending.Err() == nil && d.closing != protocol.ShutdownDrained && !d.diskLow && !d.storeGone
 }
 
 // takeNext moves the next job from the queue to the table of running ones, or returns nil if none may start now.
@@ -83,7 +83,7 @@ func (d *daemon) release(r *run) {
 
 // enqueue makes a job that is stored as queued wait for its turn.
 func (d *daemon) enqueue(record *store.Record) {
-	job := waitingJob(record)
+	job := d.waitingJob(record)
 	d.mu.Lock()
 	delete(d.diskPaused, job.ID)
 	d.queue.Add(job) // it starts only when the run before it has let go
@@ -91,13 +91,16 @@ func (d *daemon) enqueue(record *store.Record) {
 	d.nudge()
 }
 
-func waitingJob(record *store.Record) schedule.Job {
+func (d *daemon) waitingJob(record *store.Record) schedule.Job {
 	job := schedule.Job{
 		ID: record.Job.JobID, Owner: record.Owner, Priority: record.Job.Priority, Sequence: record.Sequence, Since: record.QueuedAt,
 		Device: record.Device, Memory: record.MemoryBytes,
 	}
 	if record.NotBefore != nil {
 		job.NotBefore = *record.NotBefore
+		if latest := time.Now().Add(d.config.Load().Training.RetryBackoffMax); job.NotBefore.After(latest) {
+			job.NotBefore = latest // the clock was set back
+		}
 	}
 	return job
 }
@@ -123,14 +126,15 @@ func (d *daemon) stopRun(jobID string, s stopping) bool {
 	return waited || r != nil
 }
 
-// stopWorker stops a job's run, if there is one. A job in the queue stays there.
-func (d *daemon) stopWorker(jobID string, s stopping) {
+// stopWorker stops a job's run, and reports whether there was one. A job in the queue stays there.
+func (d *daemon) stopWorker(jobID string, s stopping) bool {
 	d.mu.Lock()
 	r := d.running[jobID]
 	d.mu.Unlock()
 	if r != nil {
 		r.stop(s)
 	}
+	return r != nil
 }
 
 // stopRuns stops every run because the daemon ends.
@@ -151,6 +155,10 @@ func (d *daemon) beginCreating() error {
 			WithHint("wait until it has ended, then submit the job again: a new daemon starts by itself")
 		refusal.Retryable = true
 		return refusal
+	}
+	if d.storeGone {
+		return protocol.NewError(protocol.CodeInternal, "the job store %s was removed or replaced while the daemon runs", StorePath(d.options.Home)).
+			WithHint("put the file back if you can, and have the daemon start again: scu daemon stop --now")
 	}
 	d.creating++
 	return nil

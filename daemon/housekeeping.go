@@ -15,10 +15,13 @@ import (
 // keepHouseEvery is how often old metrics are thinned.
 const keepHouseEvery = time.Hour
 
-// keepHouse removes what nobody can need, in the background: once what an interrupted deletion has left, and again and again
-// the metrics of old jobs, but for some of them.
+// keepHouse does what can be done in the background: once it ends deletions that were cut off, and again and again it thins
+// the metrics of old jobs.
 func (d *daemon) keepHouse() {
-	d.sweep(d.ending, d.leftovers)
+	if err := d.endDeletions(d.ending); err != nil && d.ending.Err() == nil {
+		d.logger.Error("cannot end deletions that were cut off", "error", err)
+	}
+	d.lookForStrangers(d.ending)
 	ticker := time.NewTicker(keepHouseEvery)
 	defer ticker.Stop()
 	for {
@@ -47,7 +50,7 @@ func (d *daemon) thinMetrics(ctx context.Context) {
 
 // Whose files a name in one of the home's directories stands for. Names of another form are not ours.
 var (
-	jobFile     = regexp.MustCompile(`^(job-[a-z0-9]{16})(\.log|\.log\.1|\.lock)?$`)
+	jobFile     = regexp.MustCompile(`^(job-[a-z0-9]{16})$`)
 	adapterFile = regexp.MustCompile(`^(adapter-[a-z0-9]{16})$`)
 )
 
@@ -77,23 +80,17 @@ func (d *daemon) findFiles(directories ...string) (files []ownedFile) {
 	return files
 }
 
-// sweep ends deletions that were cut off, and removes files of jobs that are not in the store.
-func (d *daemon) sweep(ctx context.Context, files []ownedFile) {
-	if err := d.endDeletions(ctx); err != nil && ctx.Err() == nil {
-		d.logger.Error("cannot end deletions that were cut off", "error", err)
+// lookForStrangers tells of checkpoints and adapters that are not in the store. They are left alone: the store may be a new
+// one, or one that was put back from a backup, and then they are all that is left of what is missing there.
+func (d *daemon) lookForStrangers(ctx context.Context) {
+	home, strangers := d.options.Home, []string{}
+	for _, file := range d.findFiles(checkpointsDirectory(home), adaptersDirectory(home)) {
+		if ctx.Err() == nil && errors.Is(d.lookFor(ctx, file), store.ErrNotFound) {
+			strangers = append(strangers, file.path)
+		}
 	}
-	for _, file := range files { // quick, so the daemon's end waits for it
-		if !errors.Is(d.lookFor(context.WithoutCancel(ctx), file), store.ErrNotFound) {
-			continue
-		}
-		if !file.job { // a job store that was put back from a backup knows nothing of later adapters
-			d.logger.Warn("this adapter is not in the job store; it is left alone", "path", file.path)
-			continue
-		}
-		d.logger.Info("removing files of a job that is not in the job store", "path", file.path)
-		if err := os.RemoveAll(file.path); err != nil {
-			d.logger.Error("cannot remove files that are left over", "error", err)
-		}
+	if len(strangers) > 0 {
+		d.logger.Warn("some checkpoints and adapters are not in the job store; they are left alone", "count", len(strangers), "paths", strangers[:min(5, len(strangers))])
 	}
 }
 
@@ -107,16 +104,16 @@ func (d *daemon) lookFor(ctx context.Context, file ownedFile) (err error) {
 	return err
 }
 
+// endDeletions goes on with deletions of jobs that a daemon's end has cut off.
 func (d *daemon) endDeletions(ctx context.Context) error {
 	ids, err := d.store.UnfinishedDeletions(ctx)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if err := d.store.DeleteJob(ctx, id); err != nil {
+		if _, err := d.eraseJob(ctx, id); err != nil {
 			return err
 		}
-		d.logger.Info("job deleted", "job", id)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"testing"
 
+	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/protocol"
 )
 
@@ -30,6 +31,38 @@ func TestALockedStoreLosesNothing(t *testing.T) {
 		}
 	}
 	wantStepsOnce(t, allEvents(t, client, running.JobID), 3)
+}
+
+// TestAStoreThatIsLockedAtTheStartIsWaitedFor lets a daemon begin that has a job to take over and cannot write so.
+func TestAStoreThatIsLockedAtTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes as long as a write waits")
+	}
+	home := shortHome(t)
+	jobs, err := store.Open(t.Context(), StorePath(home), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := jobs.CreateJob(t.Context(), store.NewJob{ID: "job-lost", Name: "lost", Owner: localOwner, Device: "cpu", Spec: spec(t, script{Steps: 2})}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jobs.StartJob(t.Context(), "job-lost", store.Start{AdapterID: "adapter-lost", Device: "cpu"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := jobs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	unlock := lockStore(t, home)
+	startDaemon(t, testOptions(home))
+	client := connect(t, home)
+	if job, err := client.Job(t.Context(), "job-lost"); err != nil || job.Status != protocol.StatusRunning {
+		t.Errorf("%+v, %v", job, err)
+	}
+	unlock()
+	if done := mustWait(t, client, "job-lost"); done.Status != protocol.StatusCompleted || done.Attempts != 2 {
+		t.Errorf("%+v", done.TrainingStatus)
+	}
 }
 
 // lockStore opens a transaction that lets nobody else write until the function that is returned is called.

@@ -51,8 +51,6 @@ func (d *daemon) retryJob(ctx context.Context, _ *rpc.Session, params *protocol.
 	if err := d.checkDisk(); err != nil {
 		return nil, err
 	}
-	d.retrying.Lock()
-	defer d.retrying.Unlock()
 	return d.putBack(ctx, record.Job.JobID, "job queued again", d.store.RetryJob)
 }
 

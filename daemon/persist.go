@@ -20,6 +20,8 @@ func (d *daemon) persist(patience context.Context, write func(context.Context) e
 		}
 		if !waiting {
 			waiting = true
+			d.countBlocked(1)
+			defer d.countBlocked(-1)
 			d.logger.Error("the job store cannot be written; waiting until it can", "home", d.options.Home, "error", err)
 		}
 		select {
@@ -28,6 +30,13 @@ func (d *daemon) persist(patience context.Context, write func(context.Context) e
 			return err
 		}
 	}
+}
+
+// countBlocked notes that a write waits for the store, or no longer does.
+func (d *daemon) countBlocked(change int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.blocked += change
 }
 
 // finish makes a transition, and reports whether it was made. A transition that the state machine refuses has been

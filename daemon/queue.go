@@ -47,10 +47,13 @@ func (d *daemon) setQueuePaused(ctx context.Context, session *rpc.Session, param
 func (d *daemon) whyStanding() *protocol.Waiting {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.diskLow {
-		return nil
+	switch {
+	case d.diskLow:
+		return &protocol.Waiting{Reason: protocol.WaitDisk, Message: "the disk is nearly full; the job is being paused until there is more space"}
+	case d.blocked > 0:
+		return &protocol.Waiting{Reason: protocol.WaitDisk, Message: "the job store cannot be written at the moment, as the daemon's log says; the job goes on when it can"}
 	}
-	return &protocol.Waiting{Reason: protocol.WaitDisk, Message: "the disk is nearly full; the job is being paused until there is more space"}
+	return nil
 }
 
 // whyWaiting says why a queued job does not run, for what only the daemon's memory knows.
@@ -60,6 +63,8 @@ func (d *daemon) whyWaiting(jobID string) *protocol.Waiting {
 	switch {
 	case d.closing == protocol.ShutdownDrained:
 		return &protocol.Waiting{Reason: protocol.WaitDraining, Message: "the daemon ends when the jobs that run have ended; the next one goes on with the queue"}
+	case d.storeGone:
+		return &protocol.Waiting{Reason: protocol.WaitDraining, Message: "the job store was removed or replaced while the daemon runs; have it start again: scu daemon stop --now"}
 	case d.diskLow:
 		return &protocol.Waiting{Reason: protocol.WaitDisk, Message: "the disk is nearly full; jobs start when there is more space"}
 	}

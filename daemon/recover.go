@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/shannon-labs/scu/daemon/store"
 	"github.com/shannon-labs/scu/daemon/supervise"
 	"github.com/shannon-labs/scu/protocol"
-	"github.com/shannon-labs/scu/protocol/frame"
 )
 
 // recover brings the store and the home to a state that this daemon can go on from, after one that may have died at any
@@ -40,16 +41,14 @@ func (d *daemon) recover(ctx context.Context) error {
 	if err := d.recoverCheckpoints(ctx); err != nil {
 		return err
 	}
-	home := d.options.Home
-	d.leftovers = d.findFiles(LogsDirectory(home), LocksDirectory(home), adaptersDirectory(home))
 	for _, record := range living {
-		if record.Job.Status == protocol.StatusRunning {
-			jobID := record.Job.JobID
-			if record, err = d.takeOrphan(ctx, record); err != nil {
-				return fmt.Errorf("tidy up after job %s: %w", jobID, err)
-			}
+		if record.Job.Status != protocol.StatusRunning {
+			d.takeUp(record)
+			continue
 		}
-		d.takeUp(record)
+		if err := d.takeOrphan(ctx, record); err != nil {
+			return fmt.Errorf("tidy up after job %s: %w", record.Job.JobID, err)
+		}
 	}
 	return nil
 }
@@ -90,16 +89,49 @@ func (d *daemon) takeUp(record *store.Record) {
 	}
 }
 
-// takeOrphan takes a job that has lost its daemon to the state that its run would have led to.
-func (d *daemon) takeOrphan(ctx context.Context, record *store.Record) (*store.Record, error) {
+// takeOrphan takes a job that has lost its daemon to the state that its run would have led to. Where the store cannot be
+// written yet the job is kept in mind, and the daemon serves what it can.
+func (d *daemon) takeOrphan(ctx context.Context, record *store.Record) error {
 	job := &record.Job
 	if err := d.removeAdapter(record.AdapterID); err != nil {
-		return nil, err
+		return err
 	}
 	d.logger.Warn("job lost its daemon", "job", job.JobID, "name", job.Name, "step", job.Step)
-	message := fmt.Sprintf("the daemon stopped while the job was at step %d; it %s", job.Step, d.howItGoesOn(job.JobID))
-	if err := d.store.RecordFrames(ctx, job.JobID, []frame.Event{{Log: &frame.Log{Message: message}}}); err != nil {
-		return nil, err
+	after, err := d.store.RequeueJob(ctx, job.JobID, store.Requeue{ // or what was asked for while it ran
+		Message: fmt.Sprintf("the daemon stopped while the job was at step %d; it %s", job.Step, d.howItGoesOn(job.JobID)),
+	})
+	var moved *store.TransitionError
+	switch {
+	case err == nil:
+		d.forgetOrphan(job.JobID)
+		d.takeUp(after)
+	case errors.As(err, &moved): // somebody has cancelled it meanwhile
+		d.forgetOrphan(job.JobID)
+	case store.MayPass(err):
+		d.logger.Error("the job store cannot be written yet", "job", job.JobID, "error", err)
+		d.mu.Lock()
+		d.orphans[job.JobID] = record
+		d.mu.Unlock()
+	default:
+		return err
 	}
-	return d.store.RequeueJob(ctx, job.JobID, store.Requeue{}) // or what was asked for while it ran
+	return nil
+}
+
+func (d *daemon) forgetOrphan(jobID string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.orphans, jobID)
+}
+
+// takeOrphans tries again with those that could not be taken.
+func (d *daemon) takeOrphans() {
+	d.mu.Lock()
+	left := slices.Collect(maps.Values(d.orphans))
+	d.mu.Unlock()
+	for _, record := range left {
+		if err := d.takeOrphan(context.Background(), record); err != nil {
+			d.logger.Error("cannot tidy up after a job", "job", record.Job.JobID, "error", err)
+		}
+	}
 }

@@ -65,16 +65,12 @@ func (d *daemon) awaitState(ctx context.Context, jobID string, fits func(protoco
 	}
 }
 
-// requestCancel has the store cancel a job that waits, or remember it of one that runs. A job that was cancelled at once
-// has no checkpoints afterwards, and is not tried again before.
-func (d *daemon) requestCancel(ctx context.Context, jobID string, reason *protocol.Error) (*store.Record, error) {
-	d.retrying.Lock()
-	defer d.retrying.Unlock()
-	record, err := d.store.RequestCancel(ctx, jobID, reason)
-	if err == nil && record.Job.Status == protocol.StatusCancelled {
-		d.removeCheckpoints(jobID)
-	}
-	return record, err
+// halfCancelled says what comes of a cancellation that cannot be stored yet.
+func halfCancelled(jobID string) error {
+	half := protocol.NewError(protocol.CodeConflict, "job %s is being stopped, but the job store cannot be written now", jobID).
+		WithHint("it becomes cancelled as soon as the store can be written, unless the daemon ends before: see that there is space on the disk")
+	half.Retryable = true
+	return half
 }
 
 // cancelJob answers job/cancel when the job has ended: at once for a queued one, and after its worker for a running one.
@@ -86,9 +82,10 @@ func (d *daemon) cancelJob(ctx context.Context, session *rpc.Session, params *pr
 	}
 	jobID := record.Job.JobID
 	reason := protocol.NewError(protocol.CodeCancelled, "cancelled by %s", session.Client().Name)
-	if record, err = d.requestCancel(ctx, jobID, reason); err != nil {
-		if store.MayPass(err) { // the wish cannot be kept, but the worker can be stopped; a job that waits goes on waiting
-			d.stopWorker(jobID, toCancel(reason))
+	if record, err = d.store.RequestCancel(ctx, jobID, reason); err != nil {
+		// If the wish cannot be kept the worker can be stopped all the same; a job that waits goes on waiting.
+		if store.MayPass(err) && d.stopWorker(jobID, toCancel(reason)) {
+			return nil, halfCancelled(jobID)
 		}
 		return nil, err
 	}
@@ -100,6 +97,7 @@ func (d *daemon) cancelJob(ctx context.Context, session *rpc.Session, params *pr
 			return nil, err
 		}
 	}
+	d.removeUnwanted(jobID)
 	if record, err = d.awaitState(ctx, jobID, protocol.Status.Final); err != nil {
 		return nil, err
 	}

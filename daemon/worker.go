@@ -56,7 +56,10 @@ func (d *daemon) recordAll(r *run, worker *supervise.Worker) (complete bool) {
 		if err := d.record(r, worker, batch); err != nil {
 			d.logger.Error("cannot record what a worker says", "job", r.jobID, "error", err)
 			lost = true
-			if !store.MayPass(err) { // else the run has been stopped already, for that or another reason
+			if store.MayPass(err) { // the job is cancelled, or the daemon ends: there is nothing to wait for
+				r.stop(stopping{verdict: requeue})
+				worker.Cancel("what it says cannot be stored")
+			} else {
 				r.stop(toFail(asProtocolError(err)))
 			}
 		}

@@ -23,6 +23,7 @@ var cases = []jobCase{
 	{Name: "f32-4x512-checkpointing", Settings: settings("f32", 4, 512, "grad_checkpointing", true)},
 	{Name: "bf16-4x512-checkpointing", Settings: settings("bf16", 4, 512, "grad_checkpointing", true)},
 	{Name: "f32-1x512-rank64", Settings: settings("f32", 1, 512, "lora_r", 64)},
+	{Name: "f32-1x256-dora", Settings: settings("f32", 1, 256, "use_dora", true)},
 	{Name: "f32-1x512-dora", Settings: settings("f32", 1, 512, "use_dora", true)},
 	{Name: "f32-1x512-qv", Settings: settings("f32", 1, 512, "target_modules", "q_proj,v_proj")},
 	{Name: "f32-1x256-40MB", Settings: settings("f32", 1, 256), Text: 40_000_000},

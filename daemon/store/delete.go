@@ -15,7 +15,7 @@ var ErrHasAdapter = errors.New("the job has an adapter")
 // A job can have millions of rows, so it takes more than one transaction. A deletion that is cut off leaves the job listed, with
 // fewer rows and not to be tried again, until DeleteJob is called once more; see [Store.UnfinishedDeletions].
 func (s *Store) DeleteJob(ctx context.Context, jobID string) error {
-	if err := s.beginDeletion(ctx, jobID); err != nil {
+	if err := s.BeginDeletion(ctx, jobID); err != nil {
 		return err
 	}
 	for _, rows := range []struct{ table, key string }{{"training_metrics", "step"}, {"events", "cursor"}} {
@@ -35,8 +35,8 @@ func (s *Store) DeleteJob(ctx context.Context, jobID string) error {
 	return nil
 }
 
-// beginDeletion marks a job, so that from now on it cannot be tried again.
-func (s *Store) beginDeletion(ctx context.Context, jobID string) error {
+// BeginDeletion marks a job, so that from now on it cannot be tried again; DeleteJob begins with it.
+func (s *Store) BeginDeletion(ctx context.Context, jobID string) error {
 	_, err := s.change(ctx, "delete", jobID, func(c *change) error {
 		if err := check(remove, &c.record.Job); err != nil {
 			return err

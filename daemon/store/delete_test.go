@@ -78,7 +78,7 @@ func TestDeletionThatWasCutOffIsFinished(t *testing.T) {
 	if err := attempts[fail](t, s, "j"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.beginDeletion(t.Context(), "j"); err != nil {
+	if err := s.BeginDeletion(t.Context(), "j"); err != nil {
 		t.Fatal(err)
 	}
 	gone, cancel := context.WithCancel(t.Context())

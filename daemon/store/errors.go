@@ -68,7 +68,7 @@ func (s *Store) explain(action string, err error) error {
 	}
 	switch {
 	case sqlite.Code == sqlite3.ErrNotADB || sqlite.Code == sqlite3.ErrCorrupt:
-		return fmt.Errorf("%s: job store %s: %w (%w); stop the daemon and move the file, with its -wal and -shm, away to begin a new one: "+
+		return fmt.Errorf("%s: job store %s: %w (%w); stop the daemon and put a copy in its place that scu backup made, or move the file, with its -wal and -shm, away to begin a new one: "+
 			"adapters stay in their directories, but the list of jobs is lost", action, s.path, ErrDamaged, err)
 	case sqlite.Code == sqlite3.ErrFull || sqlite.SystemErrno == syscall.ENOSPC || sqlite.SystemErrno == syscall.EDQUOT:
 		return fmt.Errorf("%s: job store %s: %w (%w)", action, s.path, ErrDiskFull, err)

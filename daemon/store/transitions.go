@@ -70,6 +70,7 @@ func (c *change) cancel(reason *protocol.Error) error {
 type Requeue struct {
 	Waiting *protocol.Waiting // nil: for its turn only. The job is not started before Waiting.Until
 	Crash   *Crash            // how its worker crashed; nil: the job is not to blame
+	Message string            // a line for the job's log; may be empty
 }
 
 // RequeueJob moves a running job back to queued, after its worker has ended. It keeps its place: it waits since when it was
@@ -80,6 +81,11 @@ func (s *Store) RequeueJob(ctx context.Context, jobID string, with Requeue) (*Re
 		record := c.record
 		if err := check(requeue, &record.Job); err != nil {
 			return err
+		}
+		if with.Message != "" {
+			if err := c.tell(protocol.JobEvent{Type: protocol.EventLog, Message: with.Message}); err != nil {
+				return err
+			}
 		}
 		if with.Crash != nil {
 			record.Retries++

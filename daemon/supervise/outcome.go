@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -31,6 +33,7 @@ type Outcome struct {
 	Done     *frame.Done
 	Error    *protocol.Error
 	Crash    string // of [Crashed] and [Lost]: the way in which that came about, the same for two that did so alike
+	Shortage bool   // of [Crashed]: it could not be started because this machine was short of something; the job is not to blame
 	PausedAt int    // of [Paused]: the step of the checkpoint that the worker named; 0 where it named none
 	LogErr   error  // the worker's log could not be written to its end
 }
@@ -130,5 +133,7 @@ func LaunchFailure(err error) Outcome {
 	failure := protocol.NewError(protocol.CodeWorkerCrashed, "%v", err).
 		WithHint("see that the daemon's executable is still there and may start processes, then try the job again with scu retry NAME")
 	failure.Retryable = true
-	return Outcome{Kind: Crashed, Error: failure, Crash: signature("not started", err.Error())}
+	short := func(lack error) bool { return errors.Is(err, lack) }
+	shortage := slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM}, short)
+	return Outcome{Kind: Crashed, Error: failure, Crash: signature("not started", err.Error()), Shortage: shortage}
 }

@@ -1,6 +1,9 @@
 package supervise
 
 import (
+	"fmt"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,5 +64,17 @@ func TestWaysToCrashAreApart(t *testing.T) {
 			t.Errorf("%s and %s: %q", behaviour, other, crashes[0])
 		}
 		seen[crashes[0]] = behaviour
+	}
+}
+
+func TestAShortageIsNotTheJobsFault(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		syscall.EMFILE: true, syscall.ENFILE: true, syscall.EAGAIN: true, syscall.ENOMEM: true, syscall.ENOENT: false, syscall.EACCES: false,
+	} {
+		outcome := LaunchFailure(fmt.Errorf("start a worker: %w", &os.PathError{Op: "fork/exec", Path: "/bin/scu", Err: err}))
+		if outcome.Kind != Crashed || outcome.Shortage != want || outcome.Crash == "" {
+			t.Errorf("%v: %+v", err, outcome)
+		}
 	}
 }
