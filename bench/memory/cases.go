@@ -26,7 +26,7 @@ var cases = []jobCase{
 	{Name: "f32-1x256-dora", Settings: settings("f32", 1, 256, "use_dora", true)},
 	{Name: "f32-1x512-dora", Settings: settings("f32", 1, 512, "use_dora", true)},
 	{Name: "f32-1x512-qv", Settings: settings("f32", 1, 512, "target_modules", "q_proj,v_proj")},
-	{Name: "f32-1x256-40MB", Settings: settings("f32", 1, 256), Text: 40_000_000},
+	{Name: "f32-1x256-40MB", Settings: settings("f32", 1, 256, "val_fraction", 0.0005), Text: 40_000_000},
 }
 
 func settings(precision string, microBatch, blockSize int, more ...any) map[string]any {

@@ -19,9 +19,9 @@ import (
 type measured struct {
 	jobCase
 	Data           int64            `json:"data_bytes"`
-	PeakBytes      int64            `json:"peak_bytes"`      // of the whole process, over its life
-	EstimatedBytes int64            `json:"estimated_bytes"` // as the plan said then
-	Phases         map[string]int64 `json:"phases"`          // the peak so far as each phase ended
+	PeakBytes      int64            `json:"peak_bytes"`                // of the whole process, over its life
+	EstimatedBytes int64            `json:"estimated_bytes,omitempty"` // by the plan; for the line on standard error
+	Phases         map[string]int64 `json:"phases"`                    // the peak so far as each phase ended
 }
 
 // runCase runs the job of one case in this process.

@@ -35,8 +35,8 @@ and what is known of adapters; the adapters' and checkpoints' own files, in the 
 not hold.
 
 To go back to a copy: scu daemon stop --now, put it in the place of $SCU_HOME/scu.db, and
-remove scu.db-wal and scu.db-shm beside it. Adapters that were made later stay in their
-directories, but are not listed; the checkpoints and logs of later jobs are removed.`,
+remove scu.db-wal and scu.db-shm beside it. What later jobs have made stays in its
+directories, but is not listed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
 			home, err := rpc.Home()

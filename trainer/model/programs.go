@@ -204,7 +204,7 @@ const temporariesPatience = 100 * time.Millisecond
 // then, and took as much again. before is what was used as the program began.
 func awaitTemporaries(before uint64, outputs []*tensors.Tensor) {
 	for _, output := range outputs {
-		before += uint64(output.Shape().Memory()) + hostmemory.Page
+		before += uint64(output.Shape().ByteSize()) + hostmemory.Page
 	}
 	hostmemory.Await(before, temporariesPatience)
 }

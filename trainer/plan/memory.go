@@ -34,11 +34,12 @@ const (
 	adapterCopies = 14
 
 	// The process on a CPU: the program with XLA's plugin and, for each layer of the model and within it for each block of
-	// queries, compiled programs and what the compiler leaves behind. A program that runs layers again, or converts
-	// between types, has more of it.
+	// queries, compiled programs and what the compiler leaves behind. A program that runs layers again, converts between
+	// types, or takes the norms of DoRA has more of it.
 	cpuProcess     = 150_000_000
 	cpuLayer       = 8_000_000
 	cpuLargerLayer = 4_000_000
+	cpuDoRALayer   = 16_000_000
 	cpuQueryBlock  = 2_000_000
 
 	rowsPerByte      = 3           // bytes of memory for a byte of rows: its text, and 5 bytes for each token of it
@@ -84,6 +85,9 @@ func (w *workload) process() int64 {
 	}
 	if w.operandBytes() < 4 {
 		layer += cpuLargerLayer
+	}
+	if w.config.UseDora {
+		layer += cpuDoRALayer
 	}
 	return cpuProcess + layer*int64(w.architecture.Layers)
 }
