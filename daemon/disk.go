@@ -158,7 +158,7 @@ func (d *daemon) checkDisk() error {
 }
 
 func (d *daemon) tooFull(free, need int64) *protocol.Error {
-	full := protocol.NewError(protocol.CodeOutOfDisk, "the file system of %s has %d MB free; jobs need %d MB", d.options.Home, free/1e6, need/1e6)
+	full := protocol.NewError(protocol.CodeOutOfDisk, "the file system of %s has %d MB free; jobs need %d MB (storage.min_free)", d.options.Home, free/1e6, need/1e6)
 	full.Retryable = true
 	return full
 }

@@ -83,7 +83,7 @@ func (d *daemon) checkDiskQuota(ctx context.Context, owner string) error {
 		return err
 	}
 	if used >= most {
-		return quotaExceeded("the adapters of %s take %.1f MB of disk; the limit is %.1f MB", owner, float64(used)/1e6, float64(most)/1e6).
+		return quotaExceeded("the adapters of %s take %.1f MB of disk; security.quotas allows %.1f MB", owner, float64(used)/1e6, float64(most)/1e6).
 			WithHint("delete some that are not needed: scu delete --adapter NAME")
 	}
 	return nil
@@ -121,7 +121,7 @@ func (d *daemon) takeRoom(owner string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if waiting := d.queue.QueuedOf(owner) + d.promised[owner]; most > 0 && waiting >= most {
-		return quotaExceeded("%s has %d jobs in the queue, which is the limit", owner, waiting).
+		return quotaExceeded("%s has %d jobs in the queue, which is the limit that security.quotas sets", owner, waiting).
 			WithHint("wait until one of them runs, or cancel one: scu queue")
 	}
 	promised := 0

@@ -56,7 +56,7 @@ func overtaken(moved *store.TransitionError) *protocol.Error {
 	case protocol.StatusQueued:
 		return cannotQueue(moved)
 	}
-	return protocol.NewError(protocol.CodeConflict, "job %s is %s and cannot become %s", moved.JobID, moved.From, moved.To)
+	return protocol.NewError(protocol.CodeConflict, "%v", moved)
 }
 
 // cannotQueue says what brings a job into the queue, if anything does.

@@ -59,6 +59,7 @@ func TestStoreErrorsBecomeRefusals(t *testing.T) {
 		says string
 	}{
 		{&store.TransitionError{JobID: "job-1", From: protocol.StatusFailed, To: protocol.StatusCancelled}, protocol.CodeConflict, "job-1 is failed"},
+		{&store.TransitionError{JobID: "job-1", From: protocol.StatusCompleted, Action: "given another priority"}, protocol.CodeConflict, "job-1 is completed and cannot be given another priority"},
 		{&store.NameTakenError{Name: "n", JobID: "job-1", Status: protocol.StatusRunning}, protocol.CodeConflict, "scu cancel job-1"},
 		{&store.RequestReusedError{RequestID: "r", JobID: "job-1"}, protocol.CodeConflict, "job-1"},
 		{store.ErrDiskFull, protocol.CodeOutOfDisk, "the disk is full"},

@@ -142,7 +142,8 @@ security:
 - Every setting can also be given as an environment variable, which is over the file. A list is written with commas:
   ` + "`SCU_TRAINING_DEVICES=cuda:0,cpu`" + `.
 - ` + "`${NAME}`" + ` in a value of the file stands for an environment variable, which must be set. ` + "`$${`" + ` is a plain ` + "`${`" + `.
-- The file is read strictly: a key or a ` + "`SCU_`" + ` variable that does not exist is an error that names the nearest one.
+- The file is read strictly: a key that does not exist is an error that names the nearest one. So is a ` + "`SCU_`" + `
+  variable that begins with a section's name, such as ` + "`SCU_TRAINING_`" + `, or is almost that of a setting.
 - ` + "`scu config check`" + ` looks for errors, ` + "`scu config show`" + ` tells each value and where it comes from, and
   ` + "`scu config show --default`" + ` prints a file in which everything is explained and commented out.
 - The daemon reads the file when it starts and again on SIGHUP (` + "`systemctl --user reload scu`" + `). A file with errors changes

@@ -96,7 +96,7 @@ var keys = append([]key{
 	},
 	{
 		name: "security.allowed_models", fallback: "",
-		value: several(func(c *Config) *[]string { return &c.Security.AllowedModels }, parsePattern, textOf, "patterns, in which * stands for anything but a slash: SmolLM2-*", 0),
+		value: several(func(c *Config) *[]string { return &c.Security.AllowedModels }, parsePattern, textOf, "patterns, in which * stands for anything but a slash: smollm2-*", 0),
 		doc:   "Base models that jobs may use, by the name or path that they are asked for with. None: every model.",
 	},
 	{
